@@ -1,0 +1,1 @@
+//! An event store in an SQLite file: the embedded default.

@@ -1,0 +1,1 @@
+//! A message bus without a broker: consumers follow the log itself.

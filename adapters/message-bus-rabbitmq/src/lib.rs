@@ -1,0 +1,1 @@
+//! A message bus over RabbitMQ.

@@ -1,0 +1,85 @@
+//! The vocabulary of collection-booking.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::shipment::{Failure, ManifestedLeg, Nothing, payloads};
+use crate::{ServiceName, ShipmentId, message_set};
+
+/// The service's name.
+pub const SERVICE: ServiceName = ServiceName::new("collection-booking");
+/// Its streams are `{shipmentId}-Collection`.
+pub const STREAM_KIND: &str = "Collection";
+
+/// The events that tell shipment-process how the booking ended.
+pub const OUTCOMES: &[&str] = &["CollectionBooked", "CollectionBookingSubprocessFailed"];
+
+/// What is to be collected, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CollectionRequest {
+    /// The shipment.
+    pub shipment_id: ShipmentId,
+    /// The first leg of its journey, which begins at the collection.
+    pub leg: ManifestedLeg,
+    /// The day of the collection, in `time_zone`.
+    pub collection_date: Date,
+    /// IANA name of the time zone of the collection.
+    pub time_zone: String,
+}
+
+payloads! { CollectionRequest:
+    /// Command: book the collection.
+    CreateCollectionBooking,
+    /// The request was taken in.
+    CollectionBookingInitialized,
+}
+
+/// It is known when the carrier will be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CollectionBookingScheduled {
+    /// When the booking is to be made (UTC).
+    pub book_at: Timestamp,
+}
+
+/// The carrier will collect the parcel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CollectionBooked {
+    /// The carrier's reference of the booking.
+    pub booking_reference: String,
+}
+
+payloads! { Nothing:
+    /// The carrier was asked.
+    CollectionBookingWithCarrierStarted,
+}
+
+payloads! { Failure:
+    /// There is no time at which the booking could be made.
+    CollectionBookingSchedulingFailed,
+    /// The collection is not booked.
+    CollectionBookingSubprocessFailed,
+}
+
+message_set! {
+    /// What collection-booking is asked to do.
+    pub enum CollectionCommand {
+        Create(CreateCollectionBooking) = "CreateCollectionBooking",
+    }
+}
+
+message_set! {
+    /// What happens to the booking of a collection.
+    pub enum CollectionEvent {
+        Initialized(CollectionBookingInitialized) = "CollectionBookingInitialized",
+        Scheduled(CollectionBookingScheduled) = "CollectionBookingScheduled",
+        SchedulingFailed(CollectionBookingSchedulingFailed) = "CollectionBookingSchedulingFailed",
+        WithCarrierStarted(CollectionBookingWithCarrierStarted)
+            = "CollectionBookingWithCarrierStarted",
+        Booked(CollectionBooked) = "CollectionBooked",
+        Failed(CollectionBookingSubprocessFailed) = "CollectionBookingSubprocessFailed",
+    }
+}

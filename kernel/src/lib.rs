@@ -1,0 +1,1 @@
+//! Deciders, processes and how their decisions settle: pure, synchronous, no I/O.

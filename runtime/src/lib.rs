@@ -1,0 +1,1 @@
+//! The shell around the kernel, over ports only: handler, relay, deadlines, consumer.

@@ -1,0 +1,1 @@
+//! Schedules the collection of a shipment, and books it with the carrier.

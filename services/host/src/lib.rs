@@ -1,0 +1,1 @@
+//! What every binary shares: settings, telemetry, the choice of adapters, the life cycle.

@@ -1,0 +1,1 @@
+//! Manifests each leg with its carrier, and generates the documents.

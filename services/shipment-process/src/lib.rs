@@ -1,0 +1,1 @@
+//! Decides the next step of each shipment, and delegates it.

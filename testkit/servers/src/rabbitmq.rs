@@ -1,0 +1,1 @@
+//! A virtual host of its own for each test.

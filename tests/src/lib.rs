@@ -1,0 +1,1 @@
+//! Tests of the whole: architecture, end to end, crash and resume.
