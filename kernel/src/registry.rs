@@ -1,0 +1,335 @@
+//! The processes of a service, and the guards that stand before each of them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::instance::{Instance, NewRecord, Parked, Record};
+use crate::{Category, Decided, Fault, Process, Refusal, Trigger, Unsettled, settle};
+
+/// Processes by category, and how the category of a new instance is found.
+pub struct Registry<P: Process> {
+    processes: BTreeMap<Category, P>,
+    classify: Box<dyn Fn(&P::Input) -> Option<Category> + Send + Sync>,
+}
+
+/// Something that has come to an instance.
+pub struct Arrival<'a, I> {
+    /// Its id: each is handled once.
+    pub id: Uuid,
+    /// The name of its type, for the record of a refusal.
+    pub name: &'a str,
+    /// What it is.
+    pub content: Content<'a, I>,
+    /// All of it as text, in case it has to be parked.
+    pub whole: &'a dyn Fn() -> String,
+}
+
+/// What has come.
+pub enum Content<'a, I> {
+    /// An input of the process.
+    Input(I),
+    /// A deadline may be over.
+    DeadlinePassed(&'a str),
+    /// The instance shall run under another category.
+    ChangeCategory(Category),
+    /// It could not be read, for this reason.
+    Unreadable(String),
+}
+
+/// What became of an arrival.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome<E, C> {
+    /// It was handled before, and did nothing now.
+    Duplicate,
+    /// It was decided: these are to be stored.
+    Decided(Vec<NewRecord<E, C>>),
+    /// It was refused: this is to be stored.
+    Refused(Refusal, Vec<NewRecord<E, C>>),
+    /// It is parked: this is to be stored.
+    Parked(Vec<NewRecord<E, C>>),
+}
+
+impl<E, C> Outcome<E, C> {
+    /// What is to be stored.
+    pub fn into_records(self) -> Vec<NewRecord<E, C>> {
+        match self {
+            Self::Duplicate => Vec::new(),
+            Self::Decided(records) | Self::Refused(_, records) | Self::Parked(records) => records,
+        }
+    }
+}
+
+type Records<P> = Vec<NewRecord<<P as crate::Decider>::Event, <P as Process>::Command>>;
+
+impl<P: Process> Registry<P> {
+    /// A registry that finds the category of a new instance by `classify`; `None` says that the
+    /// input starts nothing.
+    pub fn new(
+        classify: impl Fn(&P::Input) -> Option<Category> + Send + Sync + 'static,
+        processes: impl IntoIterator<Item = (Category, P)>,
+    ) -> Self {
+        Self {
+            processes: processes.into_iter().collect(),
+            classify: Box::new(classify),
+        }
+    }
+
+    /// A registry of one process.
+    pub fn single(category: Category, process: P) -> Self {
+        let only = category.clone();
+        Self::new(move |_| Some(only.clone()), [(category, process)])
+    }
+
+    /// The process of a category.
+    #[must_use]
+    pub fn process(&self, category: &Category) -> Option<&P> {
+        self.processes.get(category)
+    }
+
+    /// Takes one arrival to an instance. The instance is moved on as if what is to be stored were
+    /// stored; when it cannot be, the instance must be loaded again.
+    pub fn handle(
+        &self,
+        instance: &mut Instance<P::State>,
+        arrival: Arrival<'_, P::Input>,
+        now: Timestamp,
+    ) -> Outcome<P::Event, P::Command> {
+        if instance.has_handled(arrival.id) {
+            return Outcome::Duplicate;
+        }
+        if let Some(first) = instance.parked.front() {
+            let reason = format!("it comes behind a parked input ({})", first.input_id);
+            return self.park(instance, &arrival, reason);
+        }
+        match self.decide(instance, &arrival, now) {
+            Ok(outcome) => outcome,
+            Err(reason) => self.park(instance, &arrival, reason),
+        }
+    }
+
+    /// Takes the input that was parked longest once more. When it still cannot be decided, nothing
+    /// changes, and the reason is returned.
+    ///
+    /// # Errors
+    /// Why the input stays parked.
+    pub fn retry_parked(
+        &self,
+        instance: &mut Instance<P::State>,
+        arrival: Arrival<'_, P::Input>,
+        now: Timestamp,
+    ) -> Result<Records<P>, String> {
+        let done = bookkeeping(instance, arrival.id, Record::ParkedInputHandled);
+        let mut records = self.decide(instance, &arrival, now)?.into_records();
+        self.apply(instance, &done);
+        records.push(done);
+        Ok(records)
+    }
+
+    /// Moves an instance on by a record of its stream. A decision that was made under a category
+    /// that is not here cannot be read: see [`Instance::unreadable`].
+    pub fn apply<C>(&self, instance: &mut Instance<P::State>, record: &NewRecord<P::Event, C>) {
+        instance.version += 1;
+        instance.handled.insert(record.input_id);
+        for name in &record.deadlines_cleared {
+            instance.deadlines.remove(name);
+        }
+        for (name, due) in &record.deadlines_set {
+            instance.deadlines.insert(name.clone(), *due);
+        }
+        match &record.record {
+            Record::Event(event) => {
+                let process = record.category.as_ref().and_then(|c| self.processes.get(c));
+                if let Some(process) = process {
+                    let state = instance.state.take().unwrap_or_else(|| process.initial());
+                    instance.state = Some(process.evolve(state, event));
+                } else {
+                    let category = record.category.as_ref().map_or("none", Category::as_str);
+                    let reason = format!("this program has no process category {category}");
+                    instance.unreadable.get_or_insert(reason);
+                }
+                instance.category.clone_from(&record.category);
+            }
+            Record::CategoryChanged { to, .. } => instance.category = Some(to.clone()),
+            Record::TriggerIgnored { .. } => {}
+            Record::InputParked { reason, input, .. } => instance.parked.push_back(Parked {
+                input_id: record.input_id,
+                reason: reason.clone(),
+                input: input.clone(),
+            }),
+            Record::ParkedInputHandled => {
+                instance.parked.pop_front();
+            }
+        }
+    }
+
+    fn known(&self, category: &Category) -> Result<&P, Fault> {
+        self.processes
+            .get(category)
+            .ok_or_else(|| Fault::UnknownCategory(category.clone()))
+    }
+
+    /// The outcome, or why the arrival cannot be decided; the instance moves on only with an outcome.
+    fn decide(
+        &self,
+        instance: &mut Instance<P::State>,
+        arrival: &Arrival<'_, P::Input>,
+        now: Timestamp,
+    ) -> Result<Outcome<P::Event, P::Command>, String> {
+        if let Some(reason) = instance.unreadable() {
+            return Err(format!("the instance's past cannot be read: {reason}"));
+        }
+        let decided = match &arrival.content {
+            Content::Unreadable(reason) => return Err(reason.clone()),
+            Content::ChangeCategory(to) => self.change_category(instance, arrival.id, to),
+            Content::Input(input) => self.ask(instance, arrival.id, Trigger::Input(input), now),
+            Content::DeadlinePassed(name) if is_over(instance, name, now) => {
+                self.ask(instance, arrival.id, Trigger::DeadlinePassed(name), now)
+            }
+            Content::DeadlinePassed(name) => {
+                Err(Refusal::DeadlineNotPending((*name).to_owned()).into())
+            }
+        };
+        let (refusal, mut records) = match decided {
+            Ok(records) => (None, records),
+            Err(Unsettled::Refused(refusal)) => {
+                let ignored = Record::TriggerIgnored {
+                    trigger: arrival.name.to_owned(),
+                    code: refusal.code().to_owned(),
+                    reason: refusal.to_string(),
+                };
+                (
+                    Some(refusal),
+                    vec![bookkeeping(instance, arrival.id, ignored)],
+                )
+            }
+            Err(Unsettled::Faulty(fault)) => return Err(fault.to_string()),
+        };
+        // A deadline that is over is no longer pending, whatever the process made of it; where the
+        // process sets it again, setting wins.
+        if let Content::DeadlinePassed(name) = arrival.content
+            && is_over(instance, name, now)
+            && let Some(first) = records.first_mut()
+        {
+            first.deadlines_cleared.insert(0, name.to_owned());
+        }
+        for record in &records {
+            self.apply(instance, record);
+        }
+        Ok(match refusal {
+            None => Outcome::Decided(records),
+            Some(refusal) => Outcome::Refused(refusal, records),
+        })
+    }
+
+    /// What the process of the instance decides.
+    fn ask(
+        &self,
+        instance: &Instance<P::State>,
+        input_id: Uuid,
+        trigger: Trigger<'_, P::Input, P::Event>,
+        now: Timestamp,
+    ) -> Result<Records<P>, Unsettled> {
+        let category = match (&instance.category, trigger) {
+            (Some(category), _) => category.clone(),
+            (None, Trigger::Input(input)) => (self.classify)(input).ok_or(Refusal::NotStarted)?,
+            (None, Trigger::Own(_) | Trigger::DeadlinePassed(_)) => {
+                return Err(Refusal::NotStarted.into());
+            }
+        };
+        let process = self.known(&category)?;
+        let initial;
+        let state = match &instance.state {
+            Some(state) => state,
+            None => {
+                initial = process.initial();
+                &initial
+            }
+        };
+        if process.is_finished(state) {
+            return Err(Refusal::Finished.into());
+        }
+        let record = |decided: Decided<P::Event, P::Command>| NewRecord {
+            record: Record::Event(decided.event),
+            category: Some(category.clone()),
+            input_id,
+            commands: decided.commands,
+            deadlines_cleared: decided.deadlines_cleared,
+            deadlines_set: decided.deadlines_set,
+        };
+        Ok(settle(process, state, trigger, now)?
+            .into_iter()
+            .map(record)
+            .collect())
+    }
+
+    fn change_category(
+        &self,
+        instance: &Instance<P::State>,
+        input_id: Uuid,
+        to: &Category,
+    ) -> Result<Records<P>, Unsettled> {
+        let (Some(from), Some(state)) = (&instance.category, &instance.state) else {
+            return Err(Refusal::NotStarted.into());
+        };
+        if !self.processes.contains_key(to) {
+            return Err(Refusal::UnknownCategory(to.clone()).into());
+        }
+        if self
+            .known(from)
+            .is_ok_and(|process| process.is_finished(state))
+        {
+            return Err(Refusal::Finished.into());
+        }
+        if from == to {
+            return Err(Refusal::because(format!("it runs under {to} already")).into());
+        }
+        let changed = Record::CategoryChanged {
+            from: from.clone(),
+            to: to.clone(),
+        };
+        let mut record = bookkeeping(instance, input_id, changed);
+        record.category = Some(to.clone());
+        Ok(vec![record])
+    }
+
+    fn park(
+        &self,
+        instance: &mut Instance<P::State>,
+        arrival: &Arrival<'_, P::Input>,
+        reason: String,
+    ) -> Outcome<P::Event, P::Command> {
+        let parked = Record::InputParked {
+            trigger: arrival.name.to_owned(),
+            reason,
+            input: (arrival.whole)(),
+        };
+        let record = bookkeeping(instance, arrival.id, parked);
+        self.apply(instance, &record);
+        Outcome::Parked(vec![record])
+    }
+}
+
+fn is_over<S>(instance: &Instance<S>, deadline: &str, now: Timestamp) -> bool {
+    instance
+        .deadlines
+        .get(deadline)
+        .is_some_and(|due| *due <= now)
+}
+
+/// A record without effects.
+fn bookkeeping<S, E, C>(
+    instance: &Instance<S>,
+    input_id: Uuid,
+    record: Record<E>,
+) -> NewRecord<E, C> {
+    NewRecord {
+        record,
+        category: instance.category.clone(),
+        input_id,
+        commands: Vec::new(),
+        deadlines_cleared: Vec::new(),
+        deadlines_set: BTreeMap::new(),
+    }
+}
