@@ -6,6 +6,7 @@
 
 pub mod carrier;
 pub mod collection;
+mod command;
 mod envelope;
 mod ids;
 pub mod manifestation;
@@ -23,6 +24,7 @@ pub mod __private {
     pub use serde_json::{Error as JsonError, from_str};
 }
 
+pub use command::Command;
 pub use envelope::{Envelope, Kind};
 pub use ids::{InvalidShipmentId, MessageId, ServiceName, ShipmentId};
 pub use message_set::{DecodeError, MessageSet};

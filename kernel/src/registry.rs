@@ -21,17 +21,17 @@ pub struct Arrival<'a, I> {
     /// The name of its type, for the record of a refusal.
     pub name: &'a str,
     /// What it is.
-    pub content: Content<'a, I>,
+    pub content: Content<I>,
     /// All of it as text, in case it has to be parked.
     pub whole: &'a dyn Fn() -> String,
 }
 
 /// What has come.
-pub enum Content<'a, I> {
+pub enum Content<I> {
     /// An input of the process.
     Input(I),
     /// A deadline may be over.
-    DeadlinePassed(&'a str),
+    DeadlinePassed(String),
     /// The instance shall run under another category.
     ChangeCategory(Category),
     /// It could not be read, for this reason.
@@ -188,7 +188,7 @@ impl<P: Process> Registry<P> {
                 self.ask(instance, arrival.id, Trigger::DeadlinePassed(name), now)
             }
             Content::DeadlinePassed(name) => {
-                Err(Refusal::DeadlineNotPending((*name).to_owned()).into())
+                Err(Refusal::DeadlineNotPending(name.clone()).into())
             }
         };
         let (refusal, mut records) = match decided {
@@ -208,11 +208,11 @@ impl<P: Process> Registry<P> {
         };
         // A deadline that is over is no longer pending, whatever the process made of it; where the
         // process sets it again, setting wins.
-        if let Content::DeadlinePassed(name) = arrival.content
+        if let Content::DeadlinePassed(name) = &arrival.content
             && is_over(instance, name, now)
             && let Some(first) = records.first_mut()
         {
-            first.deadlines_cleared.insert(0, name.to_owned());
+            first.deadlines_cleared.insert(0, name.clone());
         }
         for record in &records {
             self.apply(instance, record);

@@ -136,7 +136,7 @@ impl Run {
         run
     }
 
-    fn take(&mut self, content: Content<'_, Input>) -> Outcome<Event, u32> {
+    fn take(&mut self, content: Content<Input>) -> Outcome<Event, u32> {
         self.next += 1;
         self.registry
             .handle(&mut self.instance, arrival(self.next, content), self.now)
@@ -147,7 +147,7 @@ impl Run {
     }
 }
 
-fn arrival(id: u128, content: Content<'_, Input>) -> Arrival<'_, Input> {
+fn arrival(id: u128, content: Content<Input>) -> Arrival<'_, Input> {
     Arrival {
         id: Uuid::from_u128(id),
         name: "Something",
@@ -261,7 +261,7 @@ fn a_deadline_that_is_over_asks_the_process_once() {
     let mut run = Run::started();
     run.take(Content::Input(Input::Wait));
     assert!(matches!(
-        run.take(Content::DeadlinePassed("patience")),
+        run.take(Content::DeadlinePassed("patience".to_owned())),
         Outcome::Refused(Refusal::DeadlineNotPending(_), _)
     ));
     assert_eq!(
@@ -270,18 +270,18 @@ fn a_deadline_that_is_over_asks_the_process_once() {
         "an early call changes nothing"
     );
     run.now = NOW + SignedDuration::from_mins(1);
-    let outcome = run.take(Content::DeadlinePassed("patience"));
+    let outcome = run.take(Content::DeadlinePassed("patience".to_owned()));
     assert_eq!(
         outcome.clone().into_records()[0].deadlines_cleared,
         ["patience"]
     );
     assert_eq!(events(outcome), [Event::TimedOut]);
     assert!(matches!(
-        run.take(Content::DeadlinePassed("patience")),
+        run.take(Content::DeadlinePassed("patience".to_owned())),
         Outcome::Refused(Refusal::DeadlineNotPending(_), _)
     ));
     // A deadline to which the process says nothing is over as well.
-    let outcome = run.take(Content::DeadlinePassed("silent"));
+    let outcome = run.take(Content::DeadlinePassed("silent".to_owned()));
     assert!(matches!(
         outcome,
         Outcome::Refused(Refusal::NothingDecided, _)

@@ -1,1 +1,26 @@
-//! The shell around the kernel, over ports only: handler, relay, deadlines, consumer.
+//! The shell around the kernel: what runs a process over an event store and a message bus.
+//!
+//! It knows ports only, never an adapter, and no word of what the processes are about. Start with
+//! [`Service`], which puts the parts together; [`Handler`] is the one place where an input becomes
+//! decisions, and the relay the only way out.
+
+mod backoff;
+mod clock;
+mod codec;
+mod consumer;
+mod deadlines;
+mod handler;
+mod inbox;
+mod input;
+mod relay;
+mod service;
+mod settings;
+
+pub use backoff::Backoff;
+pub use clock::{Clock, SystemClock};
+pub use codec::{BOOKKEEPING, decode as decode_entry};
+pub use handler::{Handled, Handler, Loaded};
+pub use inbox::{Failure, Inbox};
+pub use input::{Input, Runnable};
+pub use service::{Environment, Service};
+pub use settings::Settings;

@@ -1,0 +1,152 @@
+//! What the command line says.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use serde::Serialize;
+
+/// Starts many shipments at fixed times, follows them until they finish, and reports how fast both went.
+///
+/// Each worker starts its shipments on a schedule fixed in advance. When the service is slow, the worker catches up
+/// instead of sending less, and latency is measured from the time each start was due: waiting is not left out.
+///
+/// The exit code is 0 only if every start was accepted and every shipment finished as its id says: last character 1
+/// or 2 fails, 3 fails and is completed a little later, anything else is completed.
+#[derive(Clone, Debug, Parser, Serialize)]
+#[command(version, after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Base address of the shipment process; shipments are started by POST {url}/{id}. Plain HTTP only
+    #[arg(long, default_value = "http://127.0.0.1:43210", value_parser = base_url)]
+    pub(crate) url: String,
+
+    /// How many workers start shipments side by side; their schedules are spread evenly over one delay
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) workers: u32,
+
+    /// How many shipments each worker starts
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) shipments: u32,
+
+    /// Time between two starts of one worker, in milliseconds; 0: the next as soon as the last is answered
+    #[arg(long, default_value_t = 50)]
+    pub(crate) delay_ms: u64,
+
+    /// What the ids ask of the carrier stub
+    #[arg(long, value_enum, default_value_t = Outcomes::Success)]
+    pub(crate) outcomes: Outcomes,
+
+    /// Which process the ids ask for
+    #[arg(long, value_enum, default_value_t = Category::International)]
+    pub(crate) category: Category,
+
+    /// Repeats the ids of an earlier run (its report names the seed); a store that still has them starts nothing new
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+
+    /// Do not wait for the shipments to finish
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+
+    /// How long to wait for the shipments to finish, in seconds, counted from the end of the starts
+    #[arg(long, default_value_t = 600)]
+    pub(crate) timeout_s: u64,
+
+    /// Time between two sweeps over the unfinished shipments, in milliseconds
+    #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) poll_interval_ms: u64,
+
+    /// How many status requests may be under way at once
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) poll_concurrency: u16,
+
+    /// How often a start is repeated, with the same id, after a connection error or a 503
+    #[arg(long, default_value_t = 10)]
+    pub(crate) retries: u32,
+
+    /// When a request is given up, in seconds
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) request_timeout_s: u64,
+
+    /// Also write the report to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub(crate) json: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  load_test                                               10,000 shipments, 200 a second
+  load_test --workers 1 --shipments 20 --outcomes mixed   a look at all outcomes
+  load_test --workers 50 --delay-ms 0 --json report.json  as fast as it goes";
+
+/// What the last character of an id asks of the carrier stub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Outcomes {
+    /// All succeed: no id ends with 1, 2 or 3
+    Success,
+    /// Any last character: about one in twelve fails, for good or at first
+    Mixed,
+}
+
+/// What the first character of an id asks of the shipment process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Category {
+    /// One leg: ids begin with 1
+    Domestic,
+    /// Two legs and a customs invoice: ids begin with anything else
+    International,
+    /// Half of each
+    Mixed,
+}
+
+impl Arguments {
+    /// How many shipments all workers start together.
+    pub(crate) fn planned(&self) -> u64 {
+        u64::from(self.workers) * u64::from(self.shipments)
+    }
+}
+
+/// A base address without the slash at its end.
+fn base_url(text: &str) -> Result<String, String> {
+    let url = reqwest::Url::parse(text).map_err(|error| error.to_string())?;
+    if url.scheme() != "http" {
+        return Err("only http:// is supported".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("a base address has no query and no fragment".to_owned());
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_of_the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_base_address_loses_its_last_slash() {
+        assert_eq!(
+            base_url("http://localhost:1/").unwrap(),
+            "http://localhost:1"
+        );
+        assert_eq!(
+            base_url("http://localhost:1/a/").unwrap(),
+            "http://localhost:1/a"
+        );
+    }
+
+    #[test]
+    fn an_address_that_cannot_be_a_base_is_refused() {
+        for text in ["localhost", "https://localhost", "http://localhost/?a=b"] {
+            assert!(base_url(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Between the kernel's records and the entries of the log.
+
+use contracts::{Command, DecodeError, MessageId, MessageSet, TraceParent};
+use event_store::{Entry, Metadata, NewEntry, StoredCommand, StreamName, Visibility};
+use jiff::Timestamp;
+use kernel::{Category, NewRecord, Record};
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+
+/// The kernel's own records: stored names.
+const CATEGORY_CHANGED: &str = "ProcessCategoryChanged";
+const TRIGGER_IGNORED: &str = "TriggerIgnored";
+const INPUT_PARKED: &str = "InputParked";
+const PARKED_INPUT_HANDLED: &str = "ParkedInputHandled";
+
+/// The stored names of records that are bookkeeping, and never told to other services.
+pub const BOOKKEEPING: [&str; 3] = [TRIGGER_IGNORED, INPUT_PARKED, PARKED_INPUT_HANDLED];
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CategoryChanged {
+    from: String,
+    to: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TriggerIgnored {
+    trigger: String,
+    code: String,
+    reason: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct InputParked {
+    trigger: String,
+    reason: String,
+    input: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Nothing {}
+
+/// What the entries of one input have in common.
+pub(crate) struct Cause<'a> {
+    pub(crate) correlation_id: MessageId,
+    pub(crate) traceparent: Option<&'a TraceParent>,
+}
+
+/// The entry for a record that gets `version` in `stream`. Its id is derived from both and from the
+/// input, so that the same input recorded again at the same place has the same id, and a rival there
+/// has another.
+pub(crate) fn encode<E: MessageSet, C: Command>(
+    stream: &StreamName,
+    version: u64,
+    record: NewRecord<E, C>,
+    is_public: impl FnOnce(&E) -> bool,
+    cause: &Cause<'_>,
+    recorded_at: Timestamp,
+) -> Result<NewEntry, serde_json::Error> {
+    let input_id = MessageId::from(record.input_id);
+    let id =
+        MessageId::derive(&[stream.as_str(), &version.to_string(), &input_id.to_string()]);
+    let visibility = if record.record.is_public(is_public) {
+        Visibility::Public
+    } else {
+        Visibility::Internal
+    };
+    let (type_name, data) = write(record.record)?;
+    let command = |(ordinal, command): (usize, &C)| {
+        Ok(StoredCommand {
+            id: MessageId::derive(&[&id.to_string(), "command", &ordinal.to_string()]),
+            to: command.to(),
+            type_name: command.type_name().to_owned(),
+            data: command.encode()?,
+        })
+    };
+    Ok(NewEntry {
+        id,
+        type_name: type_name.to_owned(),
+        data,
+        recorded_at,
+        metadata: Metadata {
+            input_id,
+            correlation_id: cause.correlation_id,
+            traceparent: cause.traceparent.cloned(),
+            category: record.category.map(|category| category.as_str().to_owned()),
+            visibility,
+            commands: record
+                .commands
+                .iter()
+                .enumerate()
+                .map(command)
+                .collect::<Result<_, serde_json::Error>>()?,
+            deadlines_set: record.deadlines_set,
+            deadlines_cleared: record.deadlines_cleared,
+            data_subject: None,
+        },
+    })
+}
+
+fn write<E: MessageSet>(
+    record: Record<E>,
+) -> Result<(&'static str, Box<RawValue>), serde_json::Error> {
+    Ok(match record {
+        Record::Event(event) => (event.type_name(), event.encode()?),
+        Record::CategoryChanged { from, to } => {
+            let data = CategoryChanged { from: from.as_str().into(), to: to.as_str().into() };
+            (CATEGORY_CHANGED, to_raw_value(&data)?)
+        }
+        Record::TriggerIgnored { trigger, code, reason } => {
+            (TRIGGER_IGNORED, to_raw_value(&TriggerIgnored { trigger, code, reason })?)
+        }
+        Record::InputParked { trigger, reason, input } => {
+            (INPUT_PARKED, to_raw_value(&InputParked { trigger, reason, input })?)
+        }
+        Record::ParkedInputHandled => (PARKED_INPUT_HANDLED, to_raw_value(&Nothing {})?),
+    })
+}
+
+/// The record of an entry, without the commands, which are never needed again.
+///
+/// # Errors
+/// [`DecodeError`] when this program does not know the entry's type or category, or cannot read it.
+pub fn decode<E: MessageSet, C>(entry: &Entry) -> Result<NewRecord<E, C>, DecodeError> {
+    fn own<'a, T: Deserialize<'a>>(type_name: &str, data: &'a RawValue) -> Result<T, DecodeError> {
+        serde_json::from_str(data.get()).map_err(|error| malformed(type_name, &error))
+    }
+    fn category(text: String) -> Result<Category, DecodeError> {
+        Category::parse(text).map_err(|error| malformed("process category", &error))
+    }
+    let content = &entry.content;
+    let (name, data) = (content.type_name.as_str(), &*content.data);
+    let record = match name {
+        CATEGORY_CHANGED => {
+            let changed: CategoryChanged = own(name, data)?;
+            Record::CategoryChanged { from: category(changed.from)?, to: category(changed.to)? }
+        }
+        TRIGGER_IGNORED => {
+            let TriggerIgnored { trigger, code, reason } = own(name, data)?;
+            Record::TriggerIgnored { trigger, code, reason }
+        }
+        INPUT_PARKED => {
+            let InputParked { trigger, reason, input } = own(name, data)?;
+            Record::InputParked { trigger, reason, input }
+        }
+        PARKED_INPUT_HANDLED => Record::ParkedInputHandled,
+        _ => Record::Event(E::decode(name, data)?),
+    };
+    let metadata = &content.metadata;
+    Ok(NewRecord {
+        record,
+        category: metadata.category.clone().map(category).transpose()?,
+        input_id: metadata.input_id.uuid(),
+        commands: Vec::new(),
+        deadlines_cleared: metadata.deadlines_cleared.clone(),
+        deadlines_set: metadata.deadlines_set.clone(),
+    })
+}
+
+fn malformed(type_name: &str, error: &dyn std::error::Error) -> DecodeError {
+    DecodeError::Malformed { type_name: type_name.to_owned(), reason: error.to_string() }
+}

@@ -1,0 +1,244 @@
+//! Deadlines: an index of those that are pending, rebuilt from the log, and the inputs that say that
+//! one is over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use contracts::{Partition, ServiceName};
+use event_store::{Checkpoint, Cursor, Entry, EventStore, StreamKind};
+use jiff::Timestamp;
+use serde_json::value::to_raw_value;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use crate::handler::chain;
+use crate::input::PendingDeadline;
+use crate::{Backoff, Clock, Inbox, Input, Settings};
+
+/// The pending deadlines of the streams of one kind.
+#[derive(Debug, Default)]
+struct Index {
+    /// By partition, instance and name.
+    pending: BTreeMap<(Partition, String, String), PendingDeadline>,
+    /// Those that have not been reported as over, the next one first.
+    queue: BTreeSet<(Timestamp, Partition, String, String)>,
+}
+
+impl Index {
+    fn apply(&mut self, entry: &Entry) {
+        let metadata = &entry.content.metadata;
+        let instance = entry.stream.instance();
+        for name in &metadata.deadlines_cleared {
+            self.remove(entry.partition, instance, name);
+        }
+        for (name, due) in &metadata.deadlines_set {
+            self.remove(entry.partition, instance, name);
+            self.insert(
+                entry.partition,
+                PendingDeadline {
+                    instance: instance.to_owned(),
+                    name: name.clone(),
+                    due: *due,
+                    set_by: entry.content.id,
+                    correlation_id: metadata.correlation_id,
+                    traceparent: metadata.traceparent.clone(),
+                },
+            );
+        }
+    }
+
+    fn insert(&mut self, partition: Partition, deadline: PendingDeadline) {
+        let (instance, name) = (deadline.instance.clone(), deadline.name.clone());
+        self.queue.insert((deadline.due, partition, instance.clone(), name.clone()));
+        self.pending.insert((partition, instance, name), deadline);
+    }
+
+    fn remove(&mut self, partition: Partition, instance: &str, name: &str) {
+        let key = (partition, instance.to_owned(), name.to_owned());
+        if let Some(deadline) = self.pending.remove(&key) {
+            self.queue.remove(&(deadline.due, partition, key.1, key.2));
+        }
+    }
+
+    /// Takes out of the queue what is over at `now`, at most `max`. It stays pending until the log
+    /// says otherwise.
+    fn take_due(&mut self, now: Timestamp, max: usize) -> Vec<PendingDeadline> {
+        let mut due = Vec::new();
+        while due.len() < max
+            && let Some(first) = self.queue.first()
+            && first.0 <= now
+            && let Some((_, partition, instance, name)) = self.queue.pop_first()
+        {
+            due.extend(self.pending.get(&(partition, instance, name)).cloned());
+        }
+        due
+    }
+
+    /// Puts back what could not be reported.
+    fn put_back(&mut self, partition: Partition, deadline: PendingDeadline) {
+        if self.pending.get(&(partition, deadline.instance.clone(), deadline.name.clone()))
+            == Some(&deadline)
+        {
+            self.insert(partition, deadline);
+        }
+    }
+
+    fn next_due(&self) -> Option<Timestamp> {
+        self.queue.first().map(|first| first.0)
+    }
+
+    /// What to save of one partition.
+    fn of(&self, partition: Partition) -> Vec<&PendingDeadline> {
+        self.pending.iter().filter(|((p, ..), _)| *p == partition).map(|(_, d)| d).collect()
+    }
+}
+
+/// Watches the deadlines of one service.
+pub(crate) struct Deadlines {
+    pub(crate) service: ServiceName,
+    pub(crate) kind: StreamKind,
+    pub(crate) store: Arc<dyn EventStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) inbox: Inbox,
+    pub(crate) settings: Settings,
+}
+
+/// How often the index is saved, at most: what was not saved is read again from the log.
+const SAVE_EVERY: Duration = Duration::from_secs(5);
+
+impl Deadlines {
+    /// Reports deadlines that are over, until `stop` is cancelled.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let reader = format!("deadlines/{}", self.service);
+        let mut wake_up = self.store.wake_ups(&self.kind);
+        let poll = Duration::from_millis(self.settings.poll_interval_ms);
+        let mut backoff = Backoff::for_servers();
+        let Some((mut index, mut cursor)) = self.load(&reader, &stop).await else { return };
+        let mut saved = cursor.clone();
+        let mut saved_at = Instant::now();
+        while !stop.is_cancelled() {
+            if let Err(error) = self.catch_up(&mut index, &mut cursor).await {
+                warn!(service = %self.service, error = chain(&error), "cannot read deadlines now: trying again");
+                backoff.wait().await;
+                continue;
+            }
+            backoff.reset();
+            let due = index.take_due(self.clock.now(), self.settings.max_batch);
+            if !due.is_empty() {
+                if !self.report(&mut index, due).await {
+                    backoff.wait().await;
+                }
+                continue;
+            }
+            if cursor != saved && saved_at.elapsed() >= SAVE_EVERY {
+                self.save(&reader, &index, &cursor).await;
+                saved.clone_from(&cursor);
+                saved_at = Instant::now();
+            }
+            let next_due = async {
+                match index.next_due() {
+                    Some(time) => self.clock.sleep_until(time).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = wake_up.woken() => {}
+                () = next_due => {}
+                () = tokio::time::sleep(poll) => {}
+            }
+        }
+        if cursor != saved {
+            self.save(&reader, &index, &cursor).await;
+        }
+    }
+
+    async fn load(&self, reader: &str, stop: &CancellationToken) -> Option<(Index, Cursor)> {
+        let mut backoff = Backoff::for_servers();
+        loop {
+            match self.store.load_checkpoint(reader).await {
+                Ok(checkpoint) => return Some(self.restore(checkpoint)),
+                Err(error) => {
+                    warn!(service = %self.service, error = chain(&error), "cannot load deadlines now: trying again");
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => return None,
+                () = backoff.wait() => {}
+            }
+        }
+    }
+
+    /// The index as it was saved; where it cannot be read, that partition begins anew from the log.
+    fn restore(&self, checkpoint: Checkpoint) -> (Index, Cursor) {
+        let mut index = Index::default();
+        let mut cursor = Cursor::start(self.store.partitions());
+        for (partition, (position, state)) in checkpoint.partitions {
+            let Some(state) = state else { continue };
+            match serde_json::from_str::<Vec<PendingDeadline>>(state.get()) {
+                Ok(deadlines) => {
+                    for deadline in deadlines {
+                        index.insert(partition, deadline);
+                    }
+                    cursor.advance(partition, position);
+                }
+                Err(error) => {
+                    warn!(service = %self.service, %partition, %error, "the saved deadlines cannot be read: rebuilding them from the log");
+                }
+            }
+        }
+        (index, cursor)
+    }
+
+    async fn catch_up(
+        &self,
+        index: &mut Index,
+        cursor: &mut Cursor,
+    ) -> Result<(), event_store::Error> {
+        loop {
+            let entries =
+                self.store.read_log(&self.kind, cursor, self.settings.max_batch * 4).await?;
+            if entries.is_empty() {
+                return Ok(());
+            }
+            for entry in &entries {
+                index.apply(entry);
+                cursor.advance(entry.partition, entry.position);
+            }
+        }
+    }
+
+    /// Hands in that these are over; whether all of them were taken.
+    async fn report(&self, index: &mut Index, due: Vec<PendingDeadline>) -> bool {
+        let mut inputs = Vec::with_capacity(due.len());
+        for deadline in &due {
+            match Input::deadline_passed(&self.service, deadline) {
+                Ok(input) => inputs.push(input),
+                Err(error) => error!(%error, "a deadline cannot be written as JSON"),
+            }
+        }
+        let results = self.inbox.submit(inputs).await;
+        let mut all = true;
+        for (deadline, result) in due.into_iter().zip(results) {
+            if result.is_err() {
+                all = false;
+                let partition = self.store.partitions().of(&deadline.instance);
+                index.put_back(partition, deadline);
+            }
+        }
+        all
+    }
+
+    async fn save(&self, reader: &str, index: &Index, cursor: &Cursor) {
+        let partitions = cursor.iter().map(|(partition, position)| {
+            let state = to_raw_value(&index.of(partition)).ok();
+            (partition, (position, state))
+        });
+        let checkpoint = Checkpoint { partitions: partitions.collect() };
+        if let Err(error) = self.store.save_checkpoint(reader, &checkpoint).await {
+            warn!(service = %self.service, error = chain(&error), "cannot save deadlines now");
+        }
+    }
+}

@@ -1,0 +1,487 @@
+//! The one place where inputs become decisions: load, fold, decide, append.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contracts::{Envelope, MessageId, ServiceName};
+use event_store::{Append, Appended, Entry, EventStore, NewEntry, StreamKind, StreamName, Version};
+use jiff::{SignedDuration, Timestamp};
+use kernel::{Arrival, Instance, NewRecord, Outcome, Refusal, Registry};
+use tokio_util::sync::CancellationToken;
+use tracing::{Span, debug, error, info, info_span, warn};
+
+use crate::codec::{self, Cause};
+use crate::inbox::Failure;
+use crate::input::{Kept, content};
+use crate::{Backoff, Clock, Input, Runnable, Settings};
+
+/// What became of an input, now that it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Handled {
+    /// It was handled before.
+    Duplicate,
+    /// It led to decisions.
+    Decided,
+    /// It was refused, for this reason.
+    Refused(Refusal),
+    /// It is parked.
+    Parked,
+    /// What was parked was tried again: this many inputs are handled now, and why the next is not.
+    Redriven {
+        /// How many inputs are no longer parked.
+        handled: usize,
+        /// How many still are.
+        remaining: usize,
+        /// Why the first of these cannot be handled.
+        reason: Option<String>,
+    },
+}
+
+/// How often an append that conflicts is decided anew before the input is handed back.
+const CONFLICT_ATTEMPTS: u32 = 10;
+
+/// Handles the inputs of one service, many at a time, with one append for all of them.
+pub struct Handler<P: Runnable> {
+    service: ServiceName,
+    kind: StreamKind,
+    registry: Arc<Registry<P>>,
+    store: Arc<dyn EventStore>,
+    clock: Arc<dyn Clock>,
+    cache: quick_cache::unsync::Cache<StreamName, Loaded<P::State>>,
+    stop: CancellationToken,
+}
+
+/// An instance, and when its last record was made.
+pub struct Loaded<S> {
+    /// The instance.
+    pub instance: Instance<S>,
+    last: Timestamp,
+}
+
+/// The inputs of one stream, each with its place in the batch.
+struct Group {
+    stream: StreamName,
+    inputs: Vec<(usize, Input)>,
+}
+
+/// A group that has been decided, and what is to be stored of it.
+struct Planned<S> {
+    group: Group,
+    loaded: Loaded<S>,
+    entries: Vec<NewEntry>,
+    handled: Vec<Handled>,
+}
+
+type Results = Vec<Option<Result<Handled, Failure>>>;
+
+impl<P: Runnable> Handler<P> {
+    /// A handler for the streams of `kind`. When `stop` is cancelled, it no longer waits for a store
+    /// that is away.
+    pub fn new(
+        service: ServiceName,
+        kind: StreamKind,
+        registry: Arc<Registry<P>>,
+        store: Arc<dyn EventStore>,
+        clock: Arc<dyn Clock>,
+        settings: &Settings,
+        stop: CancellationToken,
+    ) -> Self {
+        let cache = quick_cache::unsync::Cache::new(settings.cached_instances.max(1));
+        Self { service, kind, registry, store, clock, cache, stop }
+    }
+
+    /// Handles a batch, in order within each instance, and answers for each input in the order given.
+    /// While the store is away it waits.
+    ///
+    /// An input is answered with [`Failure`] when it could not be handled now and must come again;
+    /// nothing of it is stored, or all of it, which its repetition will find.
+    pub async fn handle(&mut self, inputs: Vec<Input>) -> Vec<Result<Handled, Failure>> {
+        let mut results: Results = inputs.iter().map(|_| None).collect();
+        let mut groups = self.group(inputs);
+        let mut contention = Backoff::new(Duration::from_millis(2), Duration::from_millis(200));
+        for attempt in 1.. {
+            groups = self.attempt(groups, &mut results).await;
+            if groups.is_empty() {
+                break;
+            }
+            if attempt == CONFLICT_ATTEMPTS {
+                for (place, _) in groups.drain(..).flat_map(|group| group.inputs) {
+                    results[place] = Some(Err(Failure::Contended));
+                }
+                break;
+            }
+            contention.wait().await;
+        }
+        results.into_iter().map(|result| result.unwrap_or(Err(Failure::Stopped))).collect()
+    }
+
+    fn group(&self, inputs: Vec<Input>) -> Vec<Group> {
+        let mut groups: Vec<Group> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
+        for (place, input) in inputs.into_iter().enumerate() {
+            let instance = input.instance();
+            let at = places.get(instance).copied().unwrap_or_else(|| {
+                places.insert(instance.to_owned(), groups.len());
+                let stream = StreamName::new(instance, &self.kind);
+                groups.push(Group { stream, inputs: Vec::new() });
+                groups.len() - 1
+            });
+            groups[at].inputs.push((place, input));
+        }
+        groups
+    }
+
+    /// Decides and stores; returns the groups that conflicted.
+    async fn attempt(&mut self, groups: Vec<Group>, results: &mut Results) -> Vec<Group> {
+        let mut planned = Vec::with_capacity(groups.len());
+        match self.load(&groups).await {
+            Ok(loaded) => {
+                for (group, loaded) in groups.into_iter().zip(loaded) {
+                    planned.push(self.plan(group, loaded));
+                }
+            }
+            Err(failure) => {
+                fail(results, groups.iter(), &failure);
+                return Vec::new();
+            }
+        }
+        // What is to be stored moves into the call; what is needed afterwards stays.
+        let mut appends = Vec::new();
+        for plan in &mut planned {
+            if !plan.entries.is_empty() {
+                let stored_so_far = plan.loaded.instance.version() - plan.entries.len() as u64;
+                appends.push(Append {
+                    stream: plan.group.stream.clone(),
+                    expected: Version(stored_so_far),
+                    entries: std::mem::take(&mut plan.entries),
+                });
+            }
+        }
+        let outcomes = self.append(&appends).await;
+        let mut stored = appends.iter().zip(outcomes).map(|(append, o)| (&append.stream, o));
+        let mut next = stored.next();
+        let mut conflicts = Vec::new();
+        for plan in planned {
+            let outcome = match next.take() {
+                Some((stream, outcome)) if *stream == plan.group.stream => {
+                    next = stored.next();
+                    outcome
+                }
+                other => {
+                    next = other;
+                    Ok(Appended::Stored)
+                }
+            };
+            match outcome {
+                Ok(Appended::Stored) => {
+                    for ((place, _), handled) in plan.group.inputs.iter().zip(plan.handled) {
+                        results[*place] = Some(Ok(handled));
+                    }
+                    self.cache.insert(plan.group.stream, plan.loaded);
+                }
+                Ok(Appended::Conflict { current }) => {
+                    warn!(stream = %plan.group.stream, %current, "another instance was faster: deciding anew");
+                    conflicts.push(plan.group);
+                }
+                Err(failure) => fail(results, [&plan.group], &failure),
+            }
+        }
+        conflicts
+    }
+
+    /// The instances of these groups, out of the cache or from the store. Each is taken out of the
+    /// cache: only what is stored may go back.
+    async fn load(&mut self, groups: &[Group]) -> Result<Vec<Loaded<P::State>>, Failure> {
+        let mut cached: Vec<Option<Loaded<P::State>>> = groups
+            .iter()
+            .map(|group| self.cache.remove(&group.stream).map(|(_, loaded)| loaded))
+            .collect();
+        let missing: Vec<StreamName> = groups
+            .iter()
+            .zip(&cached)
+            .filter(|(_, cached)| cached.is_none())
+            .map(|(group, _)| group.stream.clone())
+            .collect();
+        let mut streams = if missing.is_empty() {
+            Vec::new()
+        } else {
+            self.persist("read", || self.store.read_streams(&missing)).await?
+        }
+        .into_iter();
+        for place in &mut cached {
+            if place.is_none() {
+                let entries = streams.next().unwrap_or_default();
+                *place = Some(Loaded::replay(&self.registry, &entries));
+            }
+        }
+        Ok(cached.into_iter().flatten().collect())
+    }
+
+    /// Decides the inputs of one instance.
+    fn plan(&self, group: Group, mut loaded: Loaded<P::State>) -> Planned<P::State> {
+        let mut entries = Vec::new();
+        let mut handled = Vec::new();
+        for (_, input) in &group.inputs {
+            let span = self.span(input);
+            let _entered = span.enter();
+            handled.push(match input {
+                Input::Message(message) => {
+                    let (content, not_before) = content(&message.type_name, &message.data);
+                    let kept = || keep(&Kept::Message(message.clone()));
+                    let arrival = Arrival {
+                        id: message.id.uuid(),
+                        name: &message.type_name,
+                        content,
+                        whole: &kept,
+                    };
+                    let cause = Cause {
+                        correlation_id: message.correlation_id,
+                        traceparent: message.traceparent.as_ref(),
+                    };
+                    let now = self.clock.now().max(not_before.unwrap_or(Timestamp::MIN));
+                    let outcome = self.registry.handle(&mut loaded.instance, arrival, now);
+                    self.record(&group.stream, &mut loaded, outcome, &cause, now, &mut entries)
+                }
+                Input::Unreadable(found) => {
+                    let kept = || {
+                        keep(&Kept::Unreadable {
+                            reason: found.reason.clone(),
+                            raw: found.raw.clone(),
+                        })
+                    };
+                    let arrival = Arrival {
+                        id: found.id.uuid(),
+                        name: "unreadable",
+                        content: kernel::Content::Unreadable(found.reason.clone()),
+                        whole: &kept,
+                    };
+                    let now = self.clock.now();
+                    let cause = Cause { correlation_id: found.id, traceparent: None };
+                    let outcome = self.registry.handle(&mut loaded.instance, arrival, now);
+                    self.record(&group.stream, &mut loaded, outcome, &cause, now, &mut entries)
+                }
+                Input::Redrive { .. } => self.redrive(&group.stream, &mut loaded, &mut entries),
+            });
+        }
+        Planned { group, loaded, entries, handled }
+    }
+
+    /// Tries what is parked again, in order, until an input still cannot be decided.
+    fn redrive(
+        &self,
+        stream: &StreamName,
+        loaded: &mut Loaded<P::State>,
+        entries: &mut Vec<NewEntry>,
+    ) -> Handled {
+        let mut handled = 0;
+        let mut reason = None;
+        while let Some(parked) = loaded.instance.parked().front() {
+            let whole = parked.input.clone();
+            let id = MessageId::from(parked.input_id);
+            let (name, content, not_before, correlation_id, traceparent) =
+                match serde_json::from_str(&whole) {
+                    Ok(Kept::Message(message)) => {
+                        let (content, not_before) = content(&message.type_name, &message.data);
+                        let Envelope { type_name, correlation_id, traceparent, .. } = message;
+                        (type_name, content, not_before, correlation_id, traceparent)
+                    }
+                    Ok(Kept::Unreadable { reason, .. }) => {
+                        let content = kernel::Content::Unreadable(reason);
+                        ("unreadable".to_owned(), content, None, id, None)
+                    }
+                    Err(error) => {
+                        let content = kernel::Content::Unreadable(error.to_string());
+                        ("unreadable".to_owned(), content, None, id, None)
+                    }
+                };
+            let now = self.clock.now().max(not_before.unwrap_or(Timestamp::MIN));
+            let arrival =
+                Arrival { id: id.uuid(), name: &name, content, whole: &|| whole.clone() };
+            match self.registry.retry_parked(&mut loaded.instance, arrival, now) {
+                Ok(records) => {
+                    let cause = Cause { correlation_id, traceparent: traceparent.as_ref() };
+                    self.encode(stream, loaded, records, &cause, now, entries);
+                    handled += 1;
+                }
+                Err(why) => {
+                    reason = Some(why);
+                    break;
+                }
+            }
+        }
+        Handled::Redriven { handled, remaining: loaded.instance.parked().len(), reason }
+    }
+
+    fn record(
+        &self,
+        stream: &StreamName,
+        loaded: &mut Loaded<P::State>,
+        outcome: Outcome<P::Event, P::Command>,
+        cause: &Cause<'_>,
+        now: Timestamp,
+        entries: &mut Vec<NewEntry>,
+    ) -> Handled {
+        let handled = match &outcome {
+            Outcome::Duplicate => Handled::Duplicate,
+            Outcome::Decided(_) => Handled::Decided,
+            Outcome::Refused(refusal, _) => Handled::Refused(refusal.clone()),
+            Outcome::Parked(_) => Handled::Parked,
+        };
+        let before = entries.len();
+        self.encode(stream, loaded, outcome.into_records(), cause, now, entries);
+        let decided = || {
+            let names: Vec<_> = entries[before..].iter().map(|e| e.type_name.as_str()).collect();
+            names.join(", ")
+        };
+        match &handled {
+            Handled::Duplicate => debug!("handled before"),
+            Handled::Decided => info!(decided = decided(), "decided"),
+            Handled::Refused(refusal) => info!(%refusal, "refused"),
+            Handled::Parked | Handled::Redriven { .. } => {
+                let reason = loaded.instance.parked().back().map(|parked| parked.reason.as_str());
+                error!(reason, "parked: it waits until someone has it tried again");
+            }
+        }
+        handled
+    }
+
+    /// Turns records into entries. The instance has moved on by them already.
+    fn encode(
+        &self,
+        stream: &StreamName,
+        loaded: &mut Loaded<P::State>,
+        records: Vec<NewRecord<P::Event, P::Command>>,
+        cause: &Cause<'_>,
+        now: Timestamp,
+        entries: &mut Vec<NewEntry>,
+    ) {
+        let mut version = loaded.instance.version() - records.len() as u64;
+        for record in records {
+            version += 1;
+            // Times increase strictly within a stream, so that ordering by time is ordering by version.
+            let microsecond = SignedDuration::from_micros(1);
+            loaded.last = now.max(loaded.last.checked_add(microsecond).unwrap_or(loaded.last));
+            let process = record.category.as_ref().and_then(|c| self.registry.process(c));
+            let is_public = |event: &P::Event| process.is_none_or(|p| p.is_public(event));
+            match codec::encode(stream, version, record, is_public, cause, loaded.last) {
+                Ok(entry) => entries.push(entry),
+                // No message of ours fails to be written as JSON; were it to, the append would be
+                // short, its expected version wrong, and nothing would be stored.
+                Err(error) => error!(%error, "a decision cannot be written as JSON"),
+            }
+        }
+    }
+
+    /// Appends, and answers for each. What the store refuses in a batch is tried by itself, so that it
+    /// holds up nobody else.
+    async fn append(&self, appends: &[Append]) -> Vec<Result<Appended, Failure>> {
+        if appends.is_empty() {
+            return Vec::new();
+        }
+        match self.persist("append", || self.store.append(appends)).await {
+            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+            Err(Failure::Refused(_)) if appends.len() > 1 => {
+                let mut outcomes = Vec::with_capacity(appends.len());
+                for append in appends {
+                    let alone = std::slice::from_ref(append);
+                    let outcome = self.persist("append", || self.store.append(alone)).await;
+                    outcomes.push(outcome.map(|outcomes| outcomes[0]));
+                }
+                outcomes
+            }
+            Err(failure) => vec![Err(failure); appends.len()],
+        }
+    }
+
+    /// Repeats the identical call until its outcome is known.
+    async fn persist<T, F>(&self, what: &str, call: impl Fn() -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, event_store::Error>>,
+    {
+        let mut backoff = Backoff::for_servers();
+        loop {
+            let error = match call().await {
+                Ok(done) => return Ok(done),
+                Err(error @ event_store::Error::Unavailable(_)) => error,
+                Err(error) => {
+                    error!(service = %self.service, error = chain(&error), "the store refused to {what}");
+                    return Err(Failure::Refused(Arc::new(error)));
+                }
+            };
+            warn!(service = %self.service, error = chain(&error), "cannot {what} now: trying again");
+            tokio::select! {
+                () = self.stop.cancelled() => return Err(Failure::Stopped),
+                () = backoff.wait() => {}
+            }
+        }
+    }
+
+    fn span(&self, input: &Input) -> Span {
+        match input {
+            Input::Message(message) => info_span!(
+                "handle",
+                service = %self.service,
+                instance_id = message.subject,
+                message = message.type_name,
+                message_id = %message.id,
+                correlation_id = %message.correlation_id,
+                causation_id = %message.causation_id,
+            ),
+            Input::Unreadable(found) => info_span!(
+                "handle",
+                service = %self.service,
+                instance_id = found.subject,
+                message = "unreadable",
+                message_id = %found.id,
+            ),
+            Input::Redrive { instance } => {
+                info_span!("redrive", service = %self.service, instance_id = instance)
+            }
+        }
+    }
+}
+
+impl<S: Clone> Loaded<S> {
+    /// The instance that these entries tell of.
+    pub fn replay<P: Runnable<State = S>>(registry: &Registry<P>, entries: &[Entry]) -> Self {
+        let mut instance = Instance::default();
+        for entry in entries {
+            match codec::decode::<P::Event, P::Command>(entry) {
+                Ok(record) => registry.apply(&mut instance, &record),
+                Err(error) => {
+                    let input_id = entry.content.metadata.input_id.uuid();
+                    instance.skip_unreadable(input_id, error.to_string());
+                }
+            }
+        }
+        let last = entries.last().map_or(Timestamp::MIN, |entry| entry.content.recorded_at);
+        Self { instance, last }
+    }
+}
+
+fn fail<'a>(
+    results: &mut Results,
+    groups: impl IntoIterator<Item = &'a Group>,
+    failure: &Failure,
+) {
+    for (place, _) in groups.into_iter().flat_map(|group| &group.inputs) {
+        results[*place] = Some(Err(failure.clone()));
+    }
+}
+
+fn keep(kept: &Kept) -> String {
+    serde_json::to_string(kept).unwrap_or_else(|error| format!("it cannot be kept: {error}"))
+}
+
+/// An error with all its causes, for a log line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

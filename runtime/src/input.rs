@@ -1,0 +1,192 @@
+//! What comes to a service.
+
+use contracts::{Command, Envelope, Kind, MessageId, MessageSet, ServiceName, TraceParent};
+use jiff::Timestamp;
+use kernel::{Category, Content, Process};
+use message_bus::Unreadable;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+
+/// A process that can be run: its messages have names, and go over threads.
+pub trait Runnable:
+    Process<
+        Event: MessageSet + Send + Sync,
+        Input: MessageSet + Send + Sync,
+        Command: Command + Send + Sync,
+        State: Send + Sync,
+    > + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<P> Runnable for P where
+    P: Process<
+            Event: MessageSet + Send + Sync,
+            Input: MessageSet + Send + Sync,
+            Command: Command + Send + Sync,
+            State: Send + Sync,
+        > + Send
+        + Sync
+        + 'static
+{
+}
+
+/// Something that a service takes in, from the bus or from within.
+#[derive(Debug)]
+pub enum Input {
+    /// A message.
+    Message(Envelope),
+    /// Something from the bus that is no message.
+    Unreadable(Unreadable),
+    /// A person wants what is parked to be tried again.
+    Redrive {
+        /// The instance.
+        instance: String,
+    },
+}
+
+/// Where inputs go that name no instance.
+const UNADDRESSED: &str = "~unaddressed";
+/// Longer ids of instances than this are not used by anyone, and would not fit an index.
+const MAX_INSTANCE_LENGTH: usize = 200;
+
+/// The kernel's own inputs, which every process understands: wire and stored names.
+const DEADLINE_PASSED: &str = "DeadlinePassed";
+const CHANGE_CATEGORY: &str = "ChangeProcessCategory";
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DeadlinePassed {
+    name: String,
+    due: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ChangeProcessCategory {
+    to: String,
+}
+
+/// An input as it is kept while it is parked.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Kept {
+    /// A message.
+    Message(Envelope),
+    /// Something that is no message, as it came.
+    Unreadable {
+        /// What is wrong with it.
+        reason: String,
+        /// All of it.
+        raw: String,
+    },
+}
+
+/// A deadline whose time has come, and what it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PendingDeadline {
+    pub(crate) instance: String,
+    pub(crate) name: String,
+    pub(crate) due: Timestamp,
+    pub(crate) set_by: MessageId,
+    pub(crate) correlation_id: MessageId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) traceparent: Option<TraceParent>,
+}
+
+impl Input {
+    /// Asks that an instance run under another category.
+    ///
+    /// # Errors
+    /// None that can happen: a category is text.
+    pub fn change_category(
+        service: &ServiceName,
+        instance: &str,
+        to: &Category,
+        request_id: MessageId,
+        now: Timestamp,
+    ) -> Result<Self, serde_json::Error> {
+        let data = to_raw_value(&ChangeProcessCategory { to: to.as_str().to_owned() })?;
+        Ok(Self::Message(Envelope {
+            id: request_id,
+            kind: Kind::Command { to: service.clone() },
+            source: service.clone(),
+            type_name: CHANGE_CATEGORY.to_owned(),
+            subject: instance.to_owned(),
+            time: now,
+            correlation_id: request_id,
+            causation_id: request_id,
+            traceparent: None,
+            category: None,
+            data,
+        }))
+    }
+
+    /// Says that a deadline is over. Its id is derived from the entry that set it, so that saying it
+    /// twice says it once.
+    pub(crate) fn deadline_passed(
+        service: &ServiceName,
+        deadline: &PendingDeadline,
+    ) -> Result<Self, serde_json::Error> {
+        let data = to_raw_value(&DeadlinePassed {
+            name: deadline.name.clone(),
+            due: deadline.due,
+        })?;
+        Ok(Self::Message(Envelope {
+            id: MessageId::derive(&[&deadline.set_by.to_string(), "deadline", &deadline.name]),
+            kind: Kind::Command { to: service.clone() },
+            source: service.clone(),
+            type_name: DEADLINE_PASSED.to_owned(),
+            subject: deadline.instance.clone(),
+            time: deadline.due,
+            correlation_id: deadline.correlation_id,
+            causation_id: deadline.set_by,
+            traceparent: deadline.traceparent.clone(),
+            category: None,
+            data,
+        }))
+    }
+
+    /// The instance that it goes to.
+    pub(crate) fn instance(&self) -> &str {
+        let named = match self {
+            Self::Message(message) => Some(&message.subject),
+            Self::Unreadable(found) => found.subject.as_ref(),
+            Self::Redrive { instance } => Some(instance),
+        };
+        match named {
+            Some(name)
+                if (1..=MAX_INSTANCE_LENGTH).contains(&name.len())
+                    && !name.chars().any(char::is_control) =>
+            {
+                name
+            }
+            _ => UNADDRESSED,
+        }
+    }
+}
+
+/// Reads what a message says to a process, and the time before which it cannot have been said.
+pub(crate) fn content<I: MessageSet>(
+    type_name: &str,
+    data: &RawValue,
+) -> (Content<I>, Option<Timestamp>) {
+    fn own<'a, T: Deserialize<'a>>(data: &'a RawValue) -> Result<T, String> {
+        serde_json::from_str(data.get()).map_err(|error| error.to_string())
+    }
+    let read = match type_name {
+        DEADLINE_PASSED => own(data).map(|passed: DeadlinePassed| {
+            (Content::DeadlinePassed(passed.name), Some(passed.due))
+        }),
+        CHANGE_CATEGORY => own(data).and_then(|change: ChangeProcessCategory| {
+            let to = Category::parse(change.to).map_err(|error| error.to_string())?;
+            Ok((Content::ChangeCategory(to), None))
+        }),
+        _ => I::decode(type_name, data)
+            .map(|input| (Content::Input(input), None))
+            .map_err(|error| error.to_string()),
+    };
+    read.unwrap_or_else(|reason| (Content::Unreadable(reason), None))
+}

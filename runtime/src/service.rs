@@ -1,0 +1,132 @@
+//! The parts of a service, put together.
+
+use std::sync::Arc;
+
+use contracts::ServiceContract;
+use event_store::{EventStore, StreamKind};
+use kernel::Registry;
+use message_bus::MessageBus;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::deadlines::Deadlines;
+use crate::relay::Relay;
+use crate::{Clock, Handler, Inbox, Runnable, Settings, consumer};
+
+/// What a service runs on.
+#[derive(Clone)]
+pub struct Environment {
+    /// The log.
+    pub store: Arc<dyn EventStore>,
+    /// The bus.
+    pub bus: Arc<dyn MessageBus>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Sizes and times.
+    pub settings: Settings,
+}
+
+/// A service that runs: handler, consumer, deadlines and relay.
+///
+/// It stops in the order in which work flows: nothing more comes in; what came in is handled; what was
+/// decided is published.
+pub struct Service {
+    intake: JoinSet<()>,
+    handling: JoinSet<()>,
+    relay: JoinSet<()>,
+    stop_intake: CancellationToken,
+    stop_relay: CancellationToken,
+    abort: CancellationToken,
+    name: contracts::ServiceName,
+}
+
+impl Service {
+    /// Starts a service on the current runtime; inputs from within are handed to the inbox. Once the
+    /// service is to stop, every copy of the inbox has to be dropped.
+    pub fn start<P: Runnable>(
+        contract: &ServiceContract,
+        registry: Arc<Registry<P>>,
+        environment: &Environment,
+    ) -> (Self, Inbox) {
+        let Environment { store, bus, clock, settings } = environment.clone();
+        let name = contract.name.clone();
+        let kind = StreamKind::new(contract.stream_kind);
+        let mut service = Self {
+            intake: JoinSet::new(),
+            handling: JoinSet::new(),
+            relay: JoinSet::new(),
+            stop_intake: CancellationToken::new(),
+            stop_relay: CancellationToken::new(),
+            abort: CancellationToken::new(),
+            name: name.clone(),
+        };
+        let (inbox, waiting) = Inbox::new();
+        let handler = Handler::new(
+            name.clone(),
+            kind.clone(),
+            registry,
+            store.clone(),
+            clock.clone(),
+            &settings,
+            service.abort.clone(),
+        );
+        service.handling.spawn(waiting.run(handler, settings.max_batch));
+        let deadlines = Deadlines {
+            service: name.clone(),
+            kind: kind.clone(),
+            store: store.clone(),
+            clock,
+            inbox: inbox.clone(),
+            settings: settings.clone(),
+        };
+        service.intake.spawn(deadlines.run(service.stop_intake.clone()));
+        service.intake.spawn(consumer::run(
+            name.clone(),
+            bus.clone(),
+            inbox.clone(),
+            settings.max_batch,
+            service.stop_intake.clone(),
+        ));
+        if let Some(publisher) = bus.publisher() {
+            let relay = Relay { service: name, kind, store, publisher, settings };
+            service.relay.spawn(relay.run(service.stop_relay.clone(), service.abort.clone()));
+        }
+        (service, inbox)
+    }
+
+    /// The service's name.
+    #[must_use]
+    pub fn name(&self) -> &contracts::ServiceName {
+        &self.name
+    }
+
+    /// Returns when a part of the service has ended, which none should before it is stopped.
+    pub async fn part_ended(&mut self) {
+        tokio::select! {
+            Some(_) = self.intake.join_next() => {}
+            Some(_) = self.handling.join_next() => {}
+            Some(_) = self.relay.join_next() => {}
+        }
+    }
+
+    /// Takes nothing more in. What waits in the inbox is still handled.
+    pub fn stop_intake(&self) {
+        self.stop_intake.cancel();
+    }
+
+    /// Stops, and returns once what was taken in is handled and published. Cancelling this, or
+    /// [`abort`](Self::aborter), gives up waiting; what is left is done at the next start.
+    pub async fn stop(mut self) {
+        self.stop_intake.cancel();
+        while self.intake.join_next().await.is_some() {}
+        while self.handling.join_next().await.is_some() {}
+        self.stop_relay.cancel();
+        while self.relay.join_next().await.is_some() {}
+    }
+
+    /// What to cancel when there is no more time: the parts then no longer wait for servers.
+    #[must_use]
+    pub fn aborter(&self) -> CancellationToken {
+        self.abort.clone()
+    }
+}

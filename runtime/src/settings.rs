@@ -1,0 +1,32 @@
+//! How a service runs.
+
+use serde::{Deserialize, Serialize};
+
+/// Sizes and times of the loops of a service.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The most inputs that are handled with one append.
+    pub max_batch: usize,
+    /// How many instances are kept in memory, so that their streams need not be read again.
+    pub cached_instances: usize,
+    /// How often a reader of the log looks by itself, in milliseconds; hints wake it sooner.
+    pub poll_interval_ms: u64,
+    /// How often a reader saves where it stands, in milliseconds. After a crash it goes on from there,
+    /// and repeats what came behind, which does no harm.
+    pub checkpoint_interval_ms: u64,
+    /// How long a service that stops may take to finish what it has accepted, in milliseconds.
+    pub grace_period_ms: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_batch: 256,
+            cached_instances: 10_000,
+            poll_interval_ms: 500,
+            checkpoint_interval_ms: 250,
+            grace_period_ms: 10_000,
+        }
+    }
+}
