@@ -139,13 +139,20 @@ async fn store_all(store: &dyn EventStore, appends: &[Append]) {
 }
 
 async fn read(store: &dyn EventStore, instance: &str) -> Vec<Entry> {
-    let mut streams = store.read_streams(&[stream(instance)]).await.expect("the store answers");
+    let mut streams = store
+        .read_streams(&[stream(instance)])
+        .await
+        .expect("the store answers");
     assert_eq!(streams.len(), 1);
     streams.remove(0)
 }
 
 async fn versions(store: &dyn EventStore, instance: &str) -> Vec<u64> {
-    read(store, instance).await.iter().map(|e| e.version.0).collect()
+    read(store, instance)
+        .await
+        .iter()
+        .map(|e| e.version.0)
+        .collect()
 }
 
 /// Reads on from `cursor` until nothing more comes, and moves it.
@@ -163,8 +170,15 @@ async fn follow_into(
     limit: usize,
 ) {
     loop {
-        let part = store.read_log(&kind(), cursor, limit).await.expect("the store answers");
-        assert!(part.len() <= limit, "{} entries for a limit of {limit}", part.len());
+        let part = store
+            .read_log(&kind(), cursor, limit)
+            .await
+            .expect("the store answers");
+        assert!(
+            part.len() <= limit,
+            "{} entries for a limit of {limit}",
+            part.len()
+        );
         if part.is_empty() {
             return;
         }
@@ -180,7 +194,10 @@ async fn follow_into(
 }
 
 fn names(entries: &[Entry]) -> BTreeSet<(String, u64)> {
-    entries.iter().map(|e| (e.stream.to_string(), e.version.0)).collect()
+    entries
+        .iter()
+        .map(|e| (e.stream.to_string(), e.version.0))
+        .collect()
 }
 
 /// Two instances in the same partition, and one in another.
@@ -188,7 +205,9 @@ fn neighbours_and_stranger(store: &dyn EventStore) -> (String, String, String) {
     let of = |n: u32| store.partitions().of(&format!("instance{n}"));
     let home = of(0);
     let neighbour = (1..).find(|n| of(*n) == home).expect("there is one");
-    let stranger = (1..).find(|n| of(*n) != home).expect("the harness has two partitions");
+    let stranger = (1..)
+        .find(|n| of(*n) != home)
+        .expect("the harness has two partitions");
     let name = |n: u32| format!("instance{n}");
     (name(0), name(neighbour), name(stranger))
 }
@@ -238,7 +257,13 @@ pub async fn an_unknown_stream_is_empty(harness: &impl Harness) {
         .await
         .expect("the store answers");
     assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [0, 1, 0]);
-    assert!(store.read_streams(&[]).await.expect("the store answers").is_empty());
+    assert!(
+        store
+            .read_streams(&[])
+            .await
+            .expect("the store answers")
+            .is_empty()
+    );
 }
 
 pub async fn versions_begin_at_one_without_gaps(harness: &impl Harness) {
@@ -255,14 +280,18 @@ pub async fn a_wrong_expected_version_conflicts(harness: &impl Harness) {
         let outcome = store.append(&[append("A", expected, 1, "late")]).await;
         assert_eq!(
             outcome.expect("the store answers"),
-            [Appended::Conflict { current: Version(2) }],
+            [Appended::Conflict {
+                current: Version(2)
+            }],
             "expected version {expected}"
         );
     }
     let outcome = store.append(&[append("new", 1, 1, "early")]).await;
     assert_eq!(
         outcome.expect("the store answers"),
-        [Appended::Conflict { current: Version::NONE }]
+        [Appended::Conflict {
+            current: Version::NONE
+        }]
     );
     assert_eq!(versions(&*store, "A").await, [1, 2]);
     assert_eq!(versions(&*store, "new").await, [0; 0]);
@@ -270,29 +299,50 @@ pub async fn a_wrong_expected_version_conflicts(harness: &impl Harness) {
 
 pub async fn a_call_appends_to_many_streams(harness: &impl Harness) {
     let store = harness.store();
-    let appends: Vec<_> =
-        (0..50).map(|n| append(&format!("S{n}"), 0, 1 + n % 3, "input")).collect();
+    let appends: Vec<_> = (0..50)
+        .map(|n| append(&format!("S{n}"), 0, 1 + n % 3, "input"))
+        .collect();
     store_all(&*store, &appends).await;
     for append in &appends {
         let found = versions(&*store, append.stream.instance()).await;
         assert_eq!(found.len(), append.entries.len(), "{}", append.stream);
     }
-    assert!(store.append(&[]).await.expect("the store answers").is_empty());
+    assert!(
+        store
+            .append(&[])
+            .await
+            .expect("the store answers")
+            .is_empty()
+    );
 }
 
 pub async fn a_conflict_in_one_stream_leaves_the_others_alone(harness: &impl Harness) {
     let store = harness.store();
     store_all(&*store, &[append("B", 0, 1, "first")]).await;
     let outcomes = store
-        .append(&[append("A", 0, 2, "x"), append("B", 0, 2, "x"), append("C", 0, 1, "x")])
+        .append(&[
+            append("A", 0, 2, "x"),
+            append("B", 0, 2, "x"),
+            append("C", 0, 1, "x"),
+        ])
         .await
         .expect("the store answers");
     assert_eq!(
         outcomes,
-        [Appended::Stored, Appended::Conflict { current: Version(1) }, Appended::Stored]
+        [
+            Appended::Stored,
+            Appended::Conflict {
+                current: Version(1)
+            },
+            Appended::Stored
+        ]
     );
     assert_eq!(versions(&*store, "A").await, [1, 2]);
-    assert_eq!(versions(&*store, "B").await, [1], "nothing of the conflicting append is kept");
+    assert_eq!(
+        versions(&*store, "B").await,
+        [1],
+        "nothing of the conflicting append is kept"
+    );
     assert_eq!(versions(&*store, "C").await, [1]);
 }
 
@@ -314,15 +364,31 @@ pub async fn an_identical_append_is_stored_once(harness: &impl Harness) {
 pub async fn a_rival_at_the_same_version_conflicts(harness: &impl Harness) {
     let store = harness.store();
     store_all(&*store, &[append("A", 0, 1, "mine")]).await;
-    let outcome = store.append(&[append("A", 0, 1, "theirs")]).await.expect("the store answers");
-    assert_eq!(outcome, [Appended::Conflict { current: Version(1) }]);
+    let outcome = store
+        .append(&[append("A", 0, 1, "theirs")])
+        .await
+        .expect("the store answers");
+    assert_eq!(
+        outcome,
+        [Appended::Conflict {
+            current: Version(1)
+        }]
+    );
 }
 
 pub async fn an_append_that_agrees_in_part_conflicts(harness: &impl Harness) {
     let store = harness.store();
     store_all(&*store, &[append("A", 0, 1, "input")]).await;
-    let outcome = store.append(&[append("A", 0, 2, "input")]).await.expect("the store answers");
-    assert_eq!(outcome, [Appended::Conflict { current: Version(1) }]);
+    let outcome = store
+        .append(&[append("A", 0, 2, "input")])
+        .await
+        .expect("the store answers");
+    assert_eq!(
+        outcome,
+        [Appended::Conflict {
+            current: Version(1)
+        }]
+    );
     assert_eq!(versions(&*store, "A").await, [1]);
 }
 
@@ -332,7 +398,9 @@ pub async fn of_concurrent_appends_at_one_version_one_wins(harness: &impl Harnes
         let rivals = (0..8).map(|n| {
             let store = store.clone();
             tokio::spawn(async move {
-                store.append(&[append("A", round, 1, &format!("writer{n}"))]).await
+                store
+                    .append(&[append("A", round, 1, &format!("writer{n}"))])
+                    .await
             })
         });
         let outcomes: Vec<_> = join_all(rivals)
@@ -342,8 +410,15 @@ pub async fn of_concurrent_appends_at_one_version_one_wins(harness: &impl Harnes
             .collect();
         let won = outcomes.iter().filter(|o| **o == Appended::Stored).count();
         assert_eq!(won, 1, "{outcomes:?}");
-        let lost = Appended::Conflict { current: Version(round + 1) };
-        assert!(outcomes.iter().all(|o| *o == Appended::Stored || *o == lost), "{outcomes:?}");
+        let lost = Appended::Conflict {
+            current: Version(round + 1),
+        };
+        assert!(
+            outcomes
+                .iter()
+                .all(|o| *o == Appended::Stored || *o == lost),
+            "{outcomes:?}"
+        );
     }
     assert_eq!(versions(&*store, "A").await.len(), 10);
 }
@@ -351,8 +426,16 @@ pub async fn of_concurrent_appends_at_one_version_one_wins(harness: &impl Harnes
 pub async fn instances_of_the_store_guard_each_other(harness: &impl Harness) {
     let (one, other) = (harness.store(), harness.open_again().await);
     store_all(&*one, &[append("A", 0, 1, "one")]).await;
-    let outcome = other.append(&[append("A", 0, 1, "other")]).await.expect("the store answers");
-    assert_eq!(outcome, [Appended::Conflict { current: Version(1) }]);
+    let outcome = other
+        .append(&[append("A", 0, 1, "other")])
+        .await
+        .expect("the store answers");
+    assert_eq!(
+        outcome,
+        [Appended::Conflict {
+            current: Version(1)
+        }]
+    );
     store_all(&*other, &[append("A", 1, 1, "other")]).await;
     assert_eq!(versions(&*one, "A").await, [1, 2]);
 }
@@ -382,7 +465,10 @@ pub async fn the_log_is_read_by_kind_and_from_a_cursor(harness: &impl Harness) {
     let found = follow(&*store, &mut cursor, 100).await;
     assert_eq!(names(&found).len(), 3);
     assert!(found.iter().all(|e| e.stream.kind() == "Process"));
-    assert!(follow(&*store, &mut cursor, 100).await.is_empty(), "nothing is read twice");
+    assert!(
+        follow(&*store, &mut cursor, 100).await.is_empty(),
+        "nothing is read twice"
+    );
 
     store_all(&*store, &[append("A", 2, 1, "later")]).await;
     let found = follow(&*store, &mut cursor, 100).await;
@@ -390,12 +476,19 @@ pub async fn the_log_is_read_by_kind_and_from_a_cursor(harness: &impl Harness) {
     // A cursor without a partition does not read that partition.
     let (partition, home) = (store.partitions().of("A"), Position::START);
     let mut own: Cursor = [(partition, home)].into_iter().collect();
-    assert!(follow(&*store, &mut own, 100).await.iter().all(|e| e.partition == partition));
+    assert!(
+        follow(&*store, &mut own, 100)
+            .await
+            .iter()
+            .all(|e| e.partition == partition)
+    );
 }
 
 pub async fn the_log_is_read_in_parts_of_any_size(harness: &impl Harness) {
     let store = harness.store();
-    let appends: Vec<_> = (0..20).map(|n| append(&format!("S{n}"), 0, 3, "input")).collect();
+    let appends: Vec<_> = (0..20)
+        .map(|n| append(&format!("S{n}"), 0, 3, "input"))
+        .collect();
     store_all(&*store, &appends).await;
     for limit in [1, 7, 60, 1_000] {
         let mut cursor = Cursor::start(store.partitions());
@@ -422,9 +515,14 @@ pub async fn an_instance_is_always_in_the_same_partition(harness: &impl Harness)
         store_all(&*store, &[append(instance, 0, 1, "x"), sibling]).await;
     }
     for kind in [kind(), other] {
-        let log = store.read_log(&kind, &Cursor::start(store.partitions()), 1_000).await;
+        let log = store
+            .read_log(&kind, &Cursor::start(store.partitions()), 1_000)
+            .await;
         for entry in log.expect("the store answers") {
-            assert_eq!(entry.partition, store.partitions().of(entry.stream.instance()));
+            assert_eq!(
+                entry.partition,
+                store.partitions().of(entry.stream.instance())
+            );
         }
     }
 }
@@ -436,7 +534,11 @@ pub async fn a_reader_never_skips_under_eight_writers(harness: &impl Harness) {
     let other = harness.open_again().await;
     let writers = (0..WRITERS).map(|writer| {
         // Half of them write through another instance.
-        let store = if writer % 2 == 0 { store.clone() } else { other.clone() };
+        let store = if writer % 2 == 0 {
+            store.clone()
+        } else {
+            other.clone()
+        };
         tokio::spawn(async move {
             for n in 0..APPENDS {
                 let shared = append(&format!("w{writer}s{}", n % 5), n / 5 * 2, 2, "input");
@@ -462,8 +564,16 @@ pub async fn a_reader_never_skips_under_eight_writers(harness: &impl Harness) {
         }
     }
     follow_into(&mut found, &*store, &mut cursor, 10).await;
-    assert_eq!(found.len() as u64, WRITERS * APPENDS * 3, "what the reader met");
-    assert_eq!(names(&found).len() as u64, WRITERS * APPENDS * 3, "each once");
+    assert_eq!(
+        found.len() as u64,
+        WRITERS * APPENDS * 3,
+        "what the reader met"
+    );
+    assert_eq!(
+        names(&found).len() as u64,
+        WRITERS * APPENDS * 3,
+        "each once"
+    );
 }
 
 pub async fn a_lower_position_that_commits_last_is_not_skipped(harness: &impl Harness) {
@@ -481,7 +591,10 @@ pub async fn a_lower_position_that_commits_last_is_not_skipped(harness: &impl Ha
         found.extend(follow(&*store, &mut cursor, 100).await);
         tokio::task::yield_now().await;
     }
-    assert!(!names(&found).contains(&(stream(&home).to_string(), 1)), "it is not committed yet");
+    assert!(
+        !names(&found).contains(&(stream(&home).to_string(), 1)),
+        "it is not committed yet"
+    );
     assert_eq!(held.release().await, Appended::Stored);
     for later in &mut later {
         later.await.expect("the later append is done");
@@ -494,7 +607,11 @@ pub async fn a_lower_position_that_commits_last_is_not_skipped(harness: &impl Ha
 pub async fn an_idle_transaction_elsewhere_delays_nobody(harness: &impl Harness) {
     let store = harness.store();
     let idle = harness.idle_transaction().await;
-    store_all(&*store, &[append("A", 0, 1, "input"), append("B", 0, 1, "input")]).await;
+    store_all(
+        &*store,
+        &[append("A", 0, 1, "input"), append("B", 0, 1, "input")],
+    )
+    .await;
     let mut cursor = Cursor::start(store.partitions());
     assert_eq!(follow(&*store, &mut cursor, 100).await.len(), 2);
     drop(idle);
@@ -509,8 +626,16 @@ pub async fn any_json_survives(harness: &impl Harness) {
         "null",
     ];
     let name = stream("A");
-    let entries = texts.iter().zip(1..).map(|(text, n)| entry(&name, n, "input", text)).collect();
-    let append = Append { stream: name, expected: Version::NONE, entries };
+    let entries = texts
+        .iter()
+        .zip(1..)
+        .map(|(text, n)| entry(&name, n, "input", text))
+        .collect();
+    let append = Append {
+        stream: name,
+        expected: Version::NONE,
+        entries,
+    };
     store_all(&*store, &[append]).await;
     let found = read(&*store, "A").await;
     let found: Vec<_> = found.iter().map(|e| e.content.data.get()).collect();
@@ -524,8 +649,14 @@ pub async fn large_appends_are_stored_whole(harness: &impl Harness) {
     big.entries[0].data = RawValue::from_string(text).expect("valid JSON");
     let many = append("many", 0, 5_000, "input");
     store_all(&*store, &[big.clone(), many]).await;
-    assert_eq!(read(&*store, "big").await[0].content.data.get(), big.entries[0].data.get());
-    assert_eq!(versions(&*store, "many").await, (1..=5_000).collect::<Vec<_>>());
+    assert_eq!(
+        read(&*store, "big").await[0].content.data.get(),
+        big.entries[0].data.get()
+    );
+    assert_eq!(
+        versions(&*store, "many").await,
+        (1..=5_000).collect::<Vec<_>>()
+    );
 }
 
 pub async fn an_append_wakes_listeners_of_its_kind(harness: &impl Harness) {
@@ -535,7 +666,11 @@ pub async fn an_append_wakes_listeners_of_its_kind(harness: &impl Harness) {
     store_all(&*store, &[append("A", 0, 1, "input")]).await;
     own.woken().await;
     let mut cursor = Cursor::start(store.partitions());
-    assert_eq!(follow(&*store, &mut cursor, 10).await.len(), 1, "what it was woken for is there");
+    assert_eq!(
+        follow(&*store, &mut cursor, 10).await.len(),
+        1,
+        "what it was woken for is there"
+    );
     tokio::select! {
         biased;
         () = other.woken() => panic!("nothing was stored there"),
@@ -545,9 +680,15 @@ pub async fn an_append_wakes_listeners_of_its_kind(harness: &impl Harness) {
 
 pub async fn a_new_reader_stands_at_the_start(harness: &impl Harness) {
     let store = harness.store();
-    let checkpoint = store.load_checkpoint("relay/manifestation").await.expect("it answers");
+    let checkpoint = store
+        .load_checkpoint("relay/manifestation")
+        .await
+        .expect("it answers");
     assert!(checkpoint.partitions.is_empty());
-    assert_eq!(checkpoint.cursor(store.partitions()), Cursor::start(store.partitions()));
+    assert_eq!(
+        checkpoint.cursor(store.partitions()),
+        Cursor::start(store.partitions())
+    );
 }
 
 fn checkpoint(positions: &[(u16, u64, &str)]) -> Checkpoint {
@@ -566,7 +707,10 @@ fn checkpoint(positions: &[(u16, u64, &str)]) -> Checkpoint {
 }
 
 async fn saved(store: &dyn EventStore, reader: &str) -> Vec<(u16, u64, String)> {
-    let checkpoint = store.load_checkpoint(reader).await.expect("the store answers");
+    let checkpoint = store
+        .load_checkpoint(reader)
+        .await
+        .expect("the store answers");
     let text = |state: Option<Box<RawValue>>| state.map_or(String::new(), |s| s.get().to_owned());
     checkpoint
         .partitions
@@ -578,12 +722,21 @@ async fn saved(store: &dyn EventStore, reader: &str) -> Vec<(u16, u64, String)> 
 pub async fn a_checkpoint_is_read_back_with_its_state(harness: &impl Harness) {
     let store = harness.store();
     let first = checkpoint(&[(0, 5, r#"{"open":["a"]}"#), (1, 7, "")]);
-    store.save_checkpoint("deadlines", &first).await.expect("the store answers");
-    store.save_checkpoint("relay", &checkpoint(&[(0, 1, "")])).await.expect("it answers");
+    store
+        .save_checkpoint("deadlines", &first)
+        .await
+        .expect("the store answers");
+    store
+        .save_checkpoint("relay", &checkpoint(&[(0, 1, "")]))
+        .await
+        .expect("it answers");
     let again = harness.open_again().await;
     assert_eq!(
         saved(&*again, "deadlines").await,
-        [(0, 5, r#"{"open":["a"]}"#.to_owned()), (1, 7, String::new())]
+        [
+            (0, 5, r#"{"open":["a"]}"#.to_owned()),
+            (1, 7, String::new())
+        ]
     );
     assert_eq!(saved(&*again, "relay").await, [(0, 1, String::new())]);
 }
@@ -591,13 +744,19 @@ pub async fn a_checkpoint_is_read_back_with_its_state(harness: &impl Harness) {
 pub async fn a_checkpoint_never_goes_back(harness: &impl Harness) {
     let store = harness.store();
     let save = async |positions| {
-        store.save_checkpoint("relay", &checkpoint(positions)).await.expect("the store answers");
+        store
+            .save_checkpoint("relay", &checkpoint(positions))
+            .await
+            .expect("the store answers");
     };
     save(&[(0, 5, r#""five""#), (1, 5, r#""five""#)]).await;
     save(&[(0, 3, r#""three""#), (1, 9, r#""nine""#)]).await;
     assert_eq!(
         saved(&*store, "relay").await,
-        [(0, 5, r#""five""#.to_owned()), (1, 9, r#""nine""#.to_owned())]
+        [
+            (0, 5, r#""five""#.to_owned()),
+            (1, 9, r#""nine""#.to_owned())
+        ]
     );
 }
 

@@ -82,7 +82,10 @@ pub struct Metadata {
     pub data_subject: Option<String>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
 fn is_public(visibility: &Visibility) -> bool {
     *visibility == Visibility::Public
 }
@@ -136,7 +139,9 @@ impl Cursor {
 
     /// The partitions and their positions, in the order of partitions.
     pub fn iter(&self) -> impl Iterator<Item = (Partition, Position)> {
-        self.0.iter().map(|(partition, position)| (*partition, *position))
+        self.0
+            .iter()
+            .map(|(partition, position)| (*partition, *position))
     }
 
     /// The position in a partition; the start where there is none.
@@ -171,7 +176,10 @@ impl Checkpoint {
     #[must_use]
     pub fn at(cursor: &Cursor) -> Self {
         Self {
-            partitions: cursor.iter().map(|(p, position)| (p, (position, None))).collect(),
+            partitions: cursor
+                .iter()
+                .map(|(p, position)| (p, (position, None)))
+                .collect(),
         }
     }
 

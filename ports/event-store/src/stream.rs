@@ -137,7 +137,10 @@ mod tests {
         assert_eq!(name.as_str(), "12EEQ9CS9K10-Process");
         let parsed = StreamName::parse("12EEQ9CS9K10-Process".to_owned()).unwrap();
         assert_eq!(parsed, name);
-        assert_eq!((parsed.instance(), parsed.kind()), ("12EEQ9CS9K10", "Process"));
+        assert_eq!(
+            (parsed.instance(), parsed.kind()),
+            ("12EEQ9CS9K10", "Process")
+        );
     }
 
     #[test]

@@ -10,9 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use contracts::{
-    Envelope, Kind, MessageId, ServiceContract, ServiceName, Topology, TraceParent,
-};
+use contracts::{Envelope, Kind, MessageId, ServiceContract, ServiceName, Topology, TraceParent};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
@@ -58,7 +56,12 @@ pub fn topology() -> Topology {
         services: vec![
             service(SENDER, "Sender", vec![], vec![]),
             service(WORKER, "Worker", vec![SENDER], vec![(SENDER, "Shared")]),
-            service(LISTENER, "Listener", vec![], vec![(SENDER, "Shared"), (SENDER, "Own")]),
+            service(
+                LISTENER,
+                "Listener",
+                vec![],
+                vec![(SENDER, "Shared"), (SENDER, "Own")],
+            ),
         ],
     }
 }
@@ -130,7 +133,12 @@ fn message(kind: Kind, type_name: &str, subject: &str, n: u64) -> Envelope {
 }
 
 async fn subscribe(harness: &impl Harness, service: &ServiceName) -> Box<dyn Subscription> {
-    harness.bus().await.subscribe(service).await.expect("the bus answers")
+    harness
+        .bus()
+        .await
+        .subscribe(service)
+        .await
+        .expect("the bus answers")
 }
 
 async fn receive(subscription: &mut dyn Subscription, max: usize) -> Vec<Delivery> {
@@ -138,7 +146,11 @@ async fn receive(subscription: &mut dyn Subscription, max: usize) -> Vec<Deliver
         .await
         .expect("a message arrives in time")
         .expect("the bus answers");
-    assert!(!batch.is_empty() && batch.len() <= max, "{} of {max}", batch.len());
+    assert!(
+        !batch.is_empty() && batch.len() <= max,
+        "{} of {max}",
+        batch.len()
+    );
     batch
 }
 
@@ -148,8 +160,15 @@ async fn take(subscription: &mut dyn Subscription, count: usize) -> Vec<Envelope
     while found.len() < count {
         let batch = receive(subscription, count - found.len()).await;
         let receipts: Vec<_> = batch.iter().map(|d| d.receipt).collect();
-        found.extend(batch.into_iter().map(|d| d.message.expect("a message of ours")));
-        subscription.acknowledge(&receipts).await.expect("the bus answers");
+        found.extend(
+            batch
+                .into_iter()
+                .map(|d| d.message.expect("a message of ours")),
+        );
+        subscription
+            .acknowledge(&receipts)
+            .await
+            .expect("the bus answers");
     }
     found
 }
@@ -159,7 +178,10 @@ fn ids(messages: &[Envelope]) -> BTreeSet<MessageId> {
 }
 
 fn delivered(batch: &[Delivery]) -> Vec<MessageId> {
-    batch.iter().map(|d| d.message.as_ref().expect("a message of ours").id).collect()
+    batch
+        .iter()
+        .map(|d| d.message.as_ref().expect("a message of ours").id)
+        .collect()
 }
 
 fn receipts(batch: &[Delivery]) -> Vec<Receipt> {
@@ -187,7 +209,9 @@ pub async fn a_message_arrives_unchanged(harness: &impl Harness) {
 pub async fn a_command_reaches_only_its_service(harness: &impl Harness) {
     let mut listener = subscribe(harness, &LISTENER).await;
     let mut worker = subscribe(harness, &WORKER).await;
-    harness.publish(&[command("A", 1), event("Own", "A", 2)]).await;
+    harness
+        .publish(&[command("A", 1), event("Own", "A", 2)])
+        .await;
     assert_eq!(take(&mut *worker, 1).await[0].type_name, "DoWork");
     assert_eq!(take(&mut *listener, 1).await[0].type_name, "Own");
 }
@@ -203,7 +227,9 @@ pub async fn an_event_reaches_all_who_hear_it(harness: &impl Harness) {
 
 pub async fn an_event_that_nobody_hears_is_confirmed(harness: &impl Harness) {
     let mut worker = subscribe(harness, &WORKER).await;
-    harness.publish(&[event("Unheard", "A", 1), command("A", 2)]).await;
+    harness
+        .publish(&[event("Unheard", "A", 1), command("A", 2)])
+        .await;
     assert_eq!(take(&mut *worker, 1).await[0].type_name, "DoWork");
 }
 
@@ -222,10 +248,10 @@ pub async fn messages_of_an_instance_keep_their_order(harness: &impl Harness) {
             .collect();
         harness.publish(&sent).await;
     }
-    let mut seen: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut seen: BTreeMap<String, Vec<Timestamp>> = BTreeMap::new();
     for message in take(&mut *worker, 200).await {
         let instance = seen.entry(message.subject.clone()).or_default();
-        instance.push(format!("{}", message.time));
+        instance.push(message.time);
     }
     assert_eq!(seen.len(), 7);
     for (instance, times) in seen {
@@ -234,14 +260,19 @@ pub async fn messages_of_an_instance_keep_their_order(harness: &impl Harness) {
 }
 
 pub async fn a_batch_is_bounded_and_nothing_is_left_out(harness: &impl Harness) {
-    let sent: Vec<_> = (0..300).map(|n| command(&format!("I{}", n % 20), n)).collect();
+    let sent: Vec<_> = (0..300)
+        .map(|n| command(&format!("I{}", n % 20), n))
+        .collect();
     harness.publish(&sent).await;
     let mut worker = subscribe(harness, &WORKER).await;
     let mut found = BTreeSet::new();
     while found.len() < sent.len() {
         let batch = receive(&mut *worker, 7).await;
         found.extend(delivered(&batch));
-        worker.acknowledge(&receipts(&batch)).await.expect("the bus answers");
+        worker
+            .acknowledge(&receipts(&batch))
+            .await
+            .expect("the bus answers");
     }
     assert_eq!(found, ids(&sent));
     assert_nothing_else(harness, &mut *worker).await;
@@ -268,9 +299,14 @@ pub async fn a_cancelled_receive_loses_nothing(harness: &impl Harness) {
             () = tokio::task::yield_now(), if !published => continue,
             batch = timeout(PATIENCE, worker.receive(3)) => batch,
         };
-        let batch = batch.expect("a message arrives in time").expect("the bus answers");
+        let batch = batch
+            .expect("a message arrives in time")
+            .expect("the bus answers");
         found.extend(delivered(&batch));
-        worker.acknowledge(&receipts(&batch)).await.expect("the bus answers");
+        worker
+            .acknowledge(&receipts(&batch))
+            .await
+            .expect("the bus answers");
     }
     assert_eq!(found, ids(&sent));
 }
@@ -307,7 +343,10 @@ pub async fn what_was_rejected_comes_again(harness: &impl Harness) {
         while seen.len() < 3 {
             let batch = receive(&mut *worker, 10).await;
             seen.extend(delivered(&batch));
-            worker.reject(&receipts(&batch)).await.expect("the bus answers");
+            worker
+                .reject(&receipts(&batch))
+                .await
+                .expect("the bus answers");
         }
         assert_eq!(seen, ids(&sent));
     }
@@ -323,14 +362,20 @@ pub async fn acknowledging_some_keeps_the_others(harness: &impl Harness) {
         all.extend(receive(&mut *worker, 10).await);
     }
     // The later half is finished first: the earlier half must stay unfinished.
-    worker.acknowledge(&receipts(&all[5..])).await.expect("the bus answers");
+    worker
+        .acknowledge(&receipts(&all[5..]))
+        .await
+        .expect("the bus answers");
     drop(worker);
     let mut again = subscribe(harness, &WORKER).await;
     let mut found = BTreeSet::new();
     while !ids(&sent[..5]).is_subset(&found) {
         let batch = receive(&mut *again, 10).await;
         found.extend(delivered(&batch));
-        again.acknowledge(&receipts(&batch)).await.expect("the bus answers");
+        again
+            .acknowledge(&receipts(&batch))
+            .await
+            .expect("the bus answers");
     }
 }
 
@@ -371,7 +416,10 @@ pub async fn unreadable_messages_hold_up_nothing(harness: &impl Harness) {
     let (mut read, mut unreadable) = (Vec::new(), Vec::new());
     while read.len() + unreadable.len() < 2 + expected {
         let batch = receive(&mut *worker, 10).await;
-        worker.acknowledge(&receipts(&batch)).await.expect("the bus answers");
+        worker
+            .acknowledge(&receipts(&batch))
+            .await
+            .expect("the bus answers");
         for delivery in batch {
             match delivery.message {
                 Ok(message) => read.push(message.id),
@@ -382,14 +430,20 @@ pub async fn unreadable_messages_hold_up_nothing(harness: &impl Harness) {
     assert_eq!(read, [command("A", 1).id, command("A", 2).id]);
     assert_eq!(unreadable.len(), expected);
     for found in unreadable {
-        assert!(!found.reason.is_empty() && !found.raw.is_empty(), "{found:?}");
+        assert!(
+            !found.reason.is_empty() && !found.raw.is_empty(),
+            "{found:?}"
+        );
     }
 }
 
 pub async fn an_unknown_service_is_refused(harness: &impl Harness) {
     let bus = harness.bus().await;
     let refused = bus.subscribe(&ServiceName::new("nobody")).await.map(|_| ());
-    assert!(matches!(refused, Err(crate::Error::Refused(_))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(crate::Error::Refused(_))),
+        "{refused:?}"
+    );
 }
 
 pub async fn it_answers(harness: &impl Harness) {

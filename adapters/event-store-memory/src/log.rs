@@ -1,0 +1,130 @@
+//! What is kept, and the rules of appending to it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use contracts::{Partition, Partitions};
+use event_store::{
+    Append, Appended, Checkpoint, Cursor, Entry, Position, StreamKind, StreamName, Version,
+};
+
+/// Entries, in the order of positions and of versions, and checkpoints.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    last_position: u64,
+    streams: HashMap<StreamName, Vec<Arc<Entry>>>,
+    kinds: HashMap<String, HashMap<Partition, Vec<Arc<Entry>>>>,
+    checkpoints: HashMap<String, Checkpoint>,
+}
+
+impl Log {
+    /// What becomes of each append, and the entries to add. Nothing else may be added before these.
+    pub(crate) fn prepare(
+        &self,
+        appends: &[Append],
+        partitions: Partitions,
+    ) -> (Vec<Appended>, Vec<Entry>) {
+        let mut entries = Vec::new();
+        let mut outcomes = Vec::with_capacity(appends.len());
+        for append in appends {
+            let stored = self.entries_of(&append.stream);
+            let current = Version(stored.len() as u64);
+            if current == append.expected {
+                let partition = partitions.of(append.stream.instance());
+                for (content, ordinal) in append.entries.iter().zip(1..) {
+                    entries.push(Entry {
+                        position: Position(self.last_position + 1 + entries.len() as u64),
+                        partition,
+                        stream: append.stream.clone(),
+                        version: append.expected.plus(ordinal),
+                        content: content.clone(),
+                    });
+                }
+                outcomes.push(Appended::Stored);
+            } else if is_stored(append, stored) {
+                outcomes.push(Appended::Stored);
+            } else {
+                outcomes.push(Appended::Conflict { current });
+            }
+        }
+        (outcomes, entries)
+    }
+
+    /// Makes prepared entries visible.
+    pub(crate) fn add(&mut self, entries: Vec<Entry>) {
+        for entry in entries.into_iter().map(Arc::new) {
+            self.last_position = entry.position.0;
+            let kind = self
+                .kinds
+                .entry(entry.stream.kind().to_owned())
+                .or_default();
+            kind.entry(entry.partition).or_default().push(entry.clone());
+            self.streams
+                .entry(entry.stream.clone())
+                .or_default()
+                .push(entry);
+        }
+    }
+
+    /// All entries of a stream.
+    pub(crate) fn stream(&self, stream: &StreamName) -> Vec<Entry> {
+        self.entries_of(stream)
+            .iter()
+            .map(|entry| Entry::clone(entry))
+            .collect()
+    }
+
+    /// The entries of a kind behind a cursor: the oldest ones, so that no partition starves.
+    pub(crate) fn after(&self, kind: &StreamKind, cursor: &Cursor, limit: usize) -> Vec<Entry> {
+        let Some(partitions) = self.kinds.get(kind.as_str()) else {
+            return Vec::new();
+        };
+        let mut found: Vec<&Arc<Entry>> = Vec::new();
+        for (partition, position) in cursor.iter() {
+            let entries = partitions.get(&partition).map_or(&[][..], Vec::as_slice);
+            let start = entries.partition_point(|entry| entry.position <= position);
+            found.extend(entries[start..].iter().take(limit));
+        }
+        found.sort_unstable_by_key(|entry| entry.position);
+        found
+            .into_iter()
+            .take(limit)
+            .map(|entry| Entry::clone(entry))
+            .collect()
+    }
+
+    /// Where a reader stands.
+    pub(crate) fn checkpoint(&self, reader: &str) -> Checkpoint {
+        self.checkpoints.get(reader).cloned().unwrap_or_default()
+    }
+
+    /// Saves where a reader stands, unless it already stands further.
+    pub(crate) fn save_checkpoint(&mut self, reader: &str, checkpoint: &Checkpoint) {
+        let saved = self.checkpoints.entry(reader.to_owned()).or_default();
+        for (partition, place) in &checkpoint.partitions {
+            match saved.partitions.get(partition) {
+                Some((further, _)) if *further > place.0 => {}
+                Some(_) | None => {
+                    saved.partitions.insert(*partition, place.clone());
+                }
+            }
+        }
+    }
+
+    fn entries_of(&self, stream: &StreamName) -> &[Arc<Entry>] {
+        self.streams.get(stream).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Whether exactly these entries already stand behind the expected version.
+fn is_stored(append: &Append, stored: &[Arc<Entry>]) -> bool {
+    let start = usize::try_from(append.expected.0).unwrap_or(usize::MAX);
+    stored.get(start..).is_some_and(|behind| {
+        behind.len() >= append.entries.len()
+            && append
+                .entries
+                .iter()
+                .zip(behind)
+                .all(|(given, found)| given.id == found.content.id)
+    })
+}

@@ -1,0 +1,120 @@
+//! How far a service has come in the logs that it follows.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use contracts::Partition;
+use event_store::{Cursor, Position};
+use tokio::sync::Mutex;
+
+/// For each log, by the kind of its streams: up to where everything is acknowledged. Empty until the
+/// first receiver has loaded it.
+pub(crate) type Done = BTreeMap<String, Cursor>;
+
+/// The progress of a service, held by the subscription that receives.
+pub(crate) type Shared = Arc<Mutex<Done>>;
+
+/// The place of an entry: the index of its log, its partition, its position.
+type Place = (usize, Partition, Position);
+
+/// What was read, and what of it is not acknowledged yet. An acknowledgement moves a log's cursor only
+/// over work that is finished without a gap.
+#[derive(Debug, Default)]
+pub(crate) struct Outstanding {
+    /// By receipt number, the entry that a message belongs to.
+    deliveries: HashMap<u64, Place>,
+    /// For each log and partition, the entries that were read, in order, each with the number of its
+    /// messages that are not acknowledged.
+    entries: HashMap<(usize, Partition), VecDeque<(Position, usize)>>,
+    last_number: u64,
+}
+
+impl Outstanding {
+    /// An entry was read that has this many messages for the service; returns their receipt numbers.
+    pub(crate) fn read(&mut self, place: Place, messages: usize) -> Vec<u64> {
+        let (log, partition, position) = place;
+        self.entries
+            .entry((log, partition))
+            .or_default()
+            .push_back((position, messages));
+        let numbers: Vec<u64> = (1..=messages as u64)
+            .map(|n| self.last_number + n)
+            .collect();
+        self.last_number += messages as u64;
+        for number in &numbers {
+            self.deliveries.insert(*number, place);
+        }
+        numbers
+    }
+
+    /// These messages are acknowledged.
+    pub(crate) fn finish(&mut self, numbers: impl IntoIterator<Item = u64>) {
+        for number in numbers {
+            let Some((log, partition, position)) = self.deliveries.remove(&number) else {
+                continue;
+            };
+            let entries = self.entries.get_mut(&(log, partition));
+            let entry = entries.and_then(|entries| {
+                let at = entries.binary_search_by_key(&position, |(p, _)| *p).ok()?;
+                entries.get_mut(at)
+            });
+            if let Some((_, unfinished)) = entry {
+                *unfinished -= 1;
+            }
+        }
+    }
+
+    /// The positions up to which everything is finished, where these have moved.
+    pub(crate) fn advanced(&mut self) -> Vec<Place> {
+        let mut places = Vec::new();
+        for ((log, partition), entries) in &mut self.entries {
+            let mut finished = None;
+            while let Some((position, 0)) = entries.front() {
+                finished = Some(*position);
+                entries.pop_front();
+            }
+            places.extend(finished.map(|position| (*log, *partition, position)));
+        }
+        places
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const P: Partition = Partition(0);
+
+    #[test]
+    fn the_cursor_moves_over_finished_work_only() {
+        let mut outstanding = Outstanding::default();
+        let first = outstanding.read((0, P, Position(3)), 2);
+        let second = outstanding.read((0, P, Position(5)), 1);
+        outstanding.finish(second);
+        outstanding.finish([first[0]]);
+        assert!(outstanding.advanced().is_empty());
+        outstanding.finish([first[1]]);
+        assert_eq!(outstanding.advanced(), [(0, P, Position(5))]);
+        assert!(outstanding.advanced().is_empty());
+    }
+
+    #[test]
+    fn an_entry_without_messages_is_finished_in_its_turn() {
+        let mut outstanding = Outstanding::default();
+        outstanding.read((0, P, Position(1)), 0);
+        assert_eq!(outstanding.advanced(), [(0, P, Position(1))]);
+        let numbers = outstanding.read((0, P, Position(2)), 1);
+        outstanding.read((0, P, Position(4)), 0);
+        assert!(outstanding.advanced().is_empty());
+        outstanding.finish(numbers);
+        assert_eq!(outstanding.advanced(), [(0, P, Position(4))]);
+    }
+
+    #[test]
+    fn a_receipt_counts_once() {
+        let mut outstanding = Outstanding::default();
+        let numbers = outstanding.read((0, P, Position(1)), 2);
+        outstanding.finish([numbers[0], numbers[0], 99]);
+        assert!(outstanding.advanced().is_empty());
+    }
+}

@@ -1,0 +1,227 @@
+//! One receiver: reads the logs of those who send to its service.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use contracts::{Envelope, ServiceContract, ServiceName, Topology};
+use event_store::{Checkpoint, Cursor, EventStore, StreamKind, WakeUp, outgoing};
+use futures::future::select_all;
+use message_bus::{Delivery, Error, Receipt, Subscription};
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::Instant;
+use tracing::warn;
+
+use crate::progress::{Done, Outstanding, Shared};
+
+/// How often it looks by itself, beside being woken.
+const POLL: Duration = Duration::from_millis(500);
+/// How often progress is saved. What was acknowledged since comes again after a crash.
+const SAVE_EVERY: Duration = Duration::from_millis(250);
+
+/// A log that is followed.
+struct Log {
+    source: ServiceName,
+    kind: StreamKind,
+    /// The name under which progress is saved.
+    reader: String,
+    /// Up to where it was read.
+    cursor: Cursor,
+    wake_up: WakeUp,
+}
+
+pub(crate) struct EmbeddedSubscription {
+    store: Arc<dyn EventStore>,
+    contract: ServiceContract,
+    logs: Vec<Log>,
+    shared: Shared,
+    /// Held from the first receive on: it makes this the one that receives.
+    turn: Option<OwnedMutexGuard<Done>>,
+    outstanding: Outstanding,
+    buffer: VecDeque<(u64, Envelope)>,
+    session: u64,
+    unsaved: bool,
+    saved_at: Instant,
+}
+
+impl EmbeddedSubscription {
+    pub(crate) fn new(
+        store: Arc<dyn EventStore>,
+        topology: &Topology,
+        contract: &ServiceContract,
+        shared: Shared,
+    ) -> Self {
+        let log = |source: &ServiceName| {
+            let kind = StreamKind::new(topology.service(source)?.stream_kind);
+            Some(Log {
+                source: source.clone(),
+                reader: format!("bus/{}/{kind}", contract.name),
+                cursor: Cursor::start(store.partitions()),
+                wake_up: store.wake_ups(&kind),
+                kind,
+            })
+        };
+        Self {
+            logs: contract.sources().filter_map(log).collect(),
+            store,
+            contract: contract.clone(),
+            shared,
+            turn: None,
+            outstanding: Outstanding::default(),
+            buffer: VecDeque::new(),
+            session: 0,
+            unsaved: false,
+            saved_at: Instant::now(),
+        }
+    }
+
+    /// Waits until no other subscription receives for this service, and goes on where it stopped.
+    async fn take_turn(&mut self) -> Result<(), Error> {
+        if self.turn.is_some() {
+            return Ok(());
+        }
+        let mut done = self.shared.clone().lock_owned().await;
+        for log in &self.logs {
+            if !done.contains_key(log.kind.as_str()) {
+                let checkpoint = self
+                    .store
+                    .load_checkpoint(&log.reader)
+                    .await
+                    .map_err(away)?;
+                let cursor = checkpoint.cursor(self.store.partitions());
+                done.insert(log.kind.as_str().to_owned(), cursor);
+            }
+        }
+        self.turn = Some(done);
+        self.read_again();
+        Ok(())
+    }
+
+    /// Forgets what was delivered and not acknowledged, so that it is read again.
+    fn read_again(&mut self) {
+        self.session += 1;
+        self.outstanding = Outstanding::default();
+        self.buffer.clear();
+        if let Some(done) = &self.turn {
+            for log in &mut self.logs {
+                if let Some(cursor) = done.get(log.kind.as_str()) {
+                    log.cursor.clone_from(cursor);
+                }
+            }
+        }
+    }
+
+    /// Reads on in every log; whether there was anything, for this service or not.
+    async fn read(&mut self, limit: usize) -> Result<bool, Error> {
+        let mut any = false;
+        for (at, log) in self.logs.iter_mut().enumerate() {
+            let entries = self
+                .store
+                .read_log(&log.kind, &log.cursor, limit)
+                .await
+                .map_err(away)?;
+            any |= !entries.is_empty();
+            for entry in &entries {
+                log.cursor.advance(entry.partition, entry.position);
+                let messages: Vec<_> = outgoing(&log.source, entry)
+                    .filter(|message| self.contract.receives(message))
+                    .collect();
+                let place = (at, entry.partition, entry.position);
+                let numbers = self.outstanding.read(place, messages.len());
+                self.buffer.extend(numbers.into_iter().zip(messages));
+            }
+        }
+        self.note_progress();
+        Ok(any)
+    }
+
+    fn note_progress(&mut self) {
+        let Some(done) = &mut self.turn else { return };
+        for (at, partition, position) in self.outstanding.advanced() {
+            if let Some(cursor) = done.get_mut(self.logs[at].kind.as_str()) {
+                cursor.advance(partition, position);
+                self.unsaved = true;
+            }
+        }
+    }
+
+    async fn save_if_time(&mut self) {
+        if !self.unsaved || self.saved_at.elapsed() < SAVE_EVERY {
+            return;
+        }
+        let Some(done) = &self.turn else { return };
+        for log in &self.logs {
+            let Some(cursor) = done.get(log.kind.as_str()) else {
+                continue;
+            };
+            let checkpoint = Checkpoint::at(cursor);
+            if let Err(error) = self.store.save_checkpoint(&log.reader, &checkpoint).await {
+                warn!(reader = log.reader, %error, "cannot save progress now");
+                return;
+            }
+        }
+        self.unsaved = false;
+        self.saved_at = Instant::now();
+    }
+}
+
+fn away(error: event_store::Error) -> Error {
+    Error::Unavailable(Box::new(error))
+}
+
+#[async_trait]
+impl Subscription for EmbeddedSubscription {
+    async fn receive(&mut self, max: usize) -> Result<Vec<Delivery>, Error> {
+        self.take_turn().await?;
+        loop {
+            if self.buffer.is_empty() && self.read(max).await? {
+                continue;
+            }
+            if !self.buffer.is_empty() {
+                let count = self.buffer.len().min(max);
+                let session = self.session;
+                let deliver = |(number, message)| Delivery {
+                    receipt: Receipt { session, number },
+                    message: Ok(message),
+                };
+                return Ok(self.buffer.drain(..count).map(deliver).collect());
+            }
+            self.save_if_time().await;
+            let patience = if self.unsaved { SAVE_EVERY } else { POLL };
+            if self.logs.is_empty() {
+                tokio::time::sleep(patience).await;
+                continue;
+            }
+            let woken = select_all(
+                self.logs
+                    .iter_mut()
+                    .map(|log| Box::pin(log.wake_up.woken())),
+            );
+            tokio::select! {
+                _ = woken => {}
+                () = tokio::time::sleep(patience) => {}
+            }
+        }
+    }
+
+    async fn acknowledge(&mut self, receipts: &[Receipt]) -> Result<(), Error> {
+        let session = self.session;
+        let of_this_session = receipts.iter().filter(|receipt| receipt.session == session);
+        self.outstanding
+            .finish(of_this_session.map(|receipt| receipt.number));
+        self.note_progress();
+        self.save_if_time().await;
+        Ok(())
+    }
+
+    async fn reject(&mut self, receipts: &[Receipt]) -> Result<(), Error> {
+        if receipts
+            .iter()
+            .any(|receipt| receipt.session == self.session)
+        {
+            self.read_again();
+        }
+        Ok(())
+    }
+}
