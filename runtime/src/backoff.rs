@@ -17,7 +17,11 @@ impl Backoff {
     /// Delays from `first` to `cap`.
     #[must_use]
     pub const fn new(first: Duration, cap: Duration) -> Self {
-        Self { next: first, first, cap }
+        Self {
+            next: first,
+            first,
+            cap,
+        }
     }
 
     /// For a server that is away: from 50 milliseconds to 5 seconds.
@@ -54,7 +58,10 @@ mod tests {
         let mut backoff = Backoff::new(ms(100), ms(350));
         for longest in [100, 200, 350, 350] {
             let delay = backoff.next_delay();
-            assert!(delay >= ms(longest / 2) && delay <= ms(longest), "{delay:?} of {longest}");
+            assert!(
+                delay >= ms(longest / 2) && delay <= ms(longest),
+                "{delay:?} of {longest}"
+            );
         }
         backoff.reset();
         assert!(backoff.next_delay() <= ms(100));

@@ -60,8 +60,7 @@ pub(crate) fn encode<E: MessageSet, C: Command>(
     recorded_at: Timestamp,
 ) -> Result<NewEntry, serde_json::Error> {
     let input_id = MessageId::from(record.input_id);
-    let id =
-        MessageId::derive(&[stream.as_str(), &version.to_string(), &input_id.to_string()]);
+    let id = MessageId::derive(&[stream.as_str(), &version.to_string(), &input_id.to_string()]);
     let visibility = if record.record.is_public(is_public) {
         Visibility::Public
     } else {
@@ -106,15 +105,36 @@ fn write<E: MessageSet>(
     Ok(match record {
         Record::Event(event) => (event.type_name(), event.encode()?),
         Record::CategoryChanged { from, to } => {
-            let data = CategoryChanged { from: from.as_str().into(), to: to.as_str().into() };
+            let data = CategoryChanged {
+                from: from.as_str().into(),
+                to: to.as_str().into(),
+            };
             (CATEGORY_CHANGED, to_raw_value(&data)?)
         }
-        Record::TriggerIgnored { trigger, code, reason } => {
-            (TRIGGER_IGNORED, to_raw_value(&TriggerIgnored { trigger, code, reason })?)
-        }
-        Record::InputParked { trigger, reason, input } => {
-            (INPUT_PARKED, to_raw_value(&InputParked { trigger, reason, input })?)
-        }
+        Record::TriggerIgnored {
+            trigger,
+            code,
+            reason,
+        } => (
+            TRIGGER_IGNORED,
+            to_raw_value(&TriggerIgnored {
+                trigger,
+                code,
+                reason,
+            })?,
+        ),
+        Record::InputParked {
+            trigger,
+            reason,
+            input,
+        } => (
+            INPUT_PARKED,
+            to_raw_value(&InputParked {
+                trigger,
+                reason,
+                input,
+            })?,
+        ),
         Record::ParkedInputHandled => (PARKED_INPUT_HANDLED, to_raw_value(&Nothing {})?),
     })
 }
@@ -135,15 +155,34 @@ pub fn decode<E: MessageSet, C>(entry: &Entry) -> Result<NewRecord<E, C>, Decode
     let record = match name {
         CATEGORY_CHANGED => {
             let changed: CategoryChanged = own(name, data)?;
-            Record::CategoryChanged { from: category(changed.from)?, to: category(changed.to)? }
+            Record::CategoryChanged {
+                from: category(changed.from)?,
+                to: category(changed.to)?,
+            }
         }
         TRIGGER_IGNORED => {
-            let TriggerIgnored { trigger, code, reason } = own(name, data)?;
-            Record::TriggerIgnored { trigger, code, reason }
+            let TriggerIgnored {
+                trigger,
+                code,
+                reason,
+            } = own(name, data)?;
+            Record::TriggerIgnored {
+                trigger,
+                code,
+                reason,
+            }
         }
         INPUT_PARKED => {
-            let InputParked { trigger, reason, input } = own(name, data)?;
-            Record::InputParked { trigger, reason, input }
+            let InputParked {
+                trigger,
+                reason,
+                input,
+            } = own(name, data)?;
+            Record::InputParked {
+                trigger,
+                reason,
+                input,
+            }
         }
         PARKED_INPUT_HANDLED => Record::ParkedInputHandled,
         _ => Record::Event(E::decode(name, data)?),
@@ -160,5 +199,8 @@ pub fn decode<E: MessageSet, C>(entry: &Entry) -> Result<NewRecord<E, C>, Decode
 }
 
 fn malformed(type_name: &str, error: &dyn std::error::Error) -> DecodeError {
-    DecodeError::Malformed { type_name: type_name.to_owned(), reason: error.to_string() }
+    DecodeError::Malformed {
+        type_name: type_name.to_owned(),
+        reason: error.to_string(),
+    }
 }

@@ -89,7 +89,10 @@ async fn answer(
 ) -> bool {
     let of = |stored: bool| -> Vec<Receipt> {
         let answers = receipts.iter().zip(results);
-        answers.filter(|(_, result)| result.is_ok() == stored).map(|(r, _)| *r).collect()
+        answers
+            .filter(|(_, result)| result.is_ok() == stored)
+            .map(|(r, _)| *r)
+            .collect()
     };
     let (done, failed) = (of(true), of(false));
     if !done.is_empty()

@@ -51,7 +51,8 @@ impl Index {
 
     fn insert(&mut self, partition: Partition, deadline: PendingDeadline) {
         let (instance, name) = (deadline.instance.clone(), deadline.name.clone());
-        self.queue.insert((deadline.due, partition, instance.clone(), name.clone()));
+        self.queue
+            .insert((deadline.due, partition, instance.clone(), name.clone()));
         self.pending.insert((partition, instance, name), deadline);
     }
 
@@ -78,7 +79,9 @@ impl Index {
 
     /// Puts back what could not be reported.
     fn put_back(&mut self, partition: Partition, deadline: PendingDeadline) {
-        if self.pending.get(&(partition, deadline.instance.clone(), deadline.name.clone()))
+        if self
+            .pending
+            .get(&(partition, deadline.instance.clone(), deadline.name.clone()))
             == Some(&deadline)
         {
             self.insert(partition, deadline);
@@ -91,7 +94,11 @@ impl Index {
 
     /// What to save of one partition.
     fn of(&self, partition: Partition) -> Vec<&PendingDeadline> {
-        self.pending.iter().filter(|((p, ..), _)| *p == partition).map(|(_, d)| d).collect()
+        self.pending
+            .iter()
+            .filter(|((p, ..), _)| *p == partition)
+            .map(|(_, d)| d)
+            .collect()
     }
 }
 
@@ -115,7 +122,9 @@ impl Deadlines {
         let mut wake_up = self.store.wake_ups(&self.kind);
         let poll = Duration::from_millis(self.settings.poll_interval_ms);
         let mut backoff = Backoff::for_servers();
-        let Some((mut index, mut cursor)) = self.load(&reader, &stop).await else { return };
+        let Some((mut index, mut cursor)) = self.load(&reader, &stop).await else {
+            return;
+        };
         let mut saved = cursor.clone();
         let mut saved_at = Instant::now();
         while !stop.is_cancelled() {
@@ -198,8 +207,10 @@ impl Deadlines {
         cursor: &mut Cursor,
     ) -> Result<(), event_store::Error> {
         loop {
-            let entries =
-                self.store.read_log(&self.kind, cursor, self.settings.max_batch * 4).await?;
+            let entries = self
+                .store
+                .read_log(&self.kind, cursor, self.settings.max_batch * 4)
+                .await?;
             if entries.is_empty() {
                 return Ok(());
             }
@@ -236,7 +247,9 @@ impl Deadlines {
             let state = to_raw_value(&index.of(partition)).ok();
             (partition, (position, state))
         });
-        let checkpoint = Checkpoint { partitions: partitions.collect() };
+        let checkpoint = Checkpoint {
+            partitions: partitions.collect(),
+        };
         if let Err(error) = self.store.save_checkpoint(reader, &checkpoint).await {
             warn!(service = %self.service, error = chain(&error), "cannot save deadlines now");
         }

@@ -88,7 +88,15 @@ impl<P: Runnable> Handler<P> {
         stop: CancellationToken,
     ) -> Self {
         let cache = quick_cache::unsync::Cache::new(settings.cached_instances.max(1));
-        Self { service, kind, registry, store, clock, cache, stop }
+        Self {
+            service,
+            kind,
+            registry,
+            store,
+            clock,
+            cache,
+            stop,
+        }
     }
 
     /// Handles a batch, in order within each instance, and answers for each input in the order given.
@@ -113,7 +121,10 @@ impl<P: Runnable> Handler<P> {
             }
             contention.wait().await;
         }
-        results.into_iter().map(|result| result.unwrap_or(Err(Failure::Stopped))).collect()
+        results
+            .into_iter()
+            .map(|result| result.unwrap_or(Err(Failure::Stopped)))
+            .collect()
     }
 
     fn group(&self, inputs: Vec<Input>) -> Vec<Group> {
@@ -124,7 +135,10 @@ impl<P: Runnable> Handler<P> {
             let at = places.get(instance).copied().unwrap_or_else(|| {
                 places.insert(instance.to_owned(), groups.len());
                 let stream = StreamName::new(instance, &self.kind);
-                groups.push(Group { stream, inputs: Vec::new() });
+                groups.push(Group {
+                    stream,
+                    inputs: Vec::new(),
+                });
                 groups.len() - 1
             });
             groups[at].inputs.push((place, input));
@@ -159,7 +173,10 @@ impl<P: Runnable> Handler<P> {
             }
         }
         let outcomes = self.append(&appends).await;
-        let mut stored = appends.iter().zip(outcomes).map(|(append, o)| (&append.stream, o));
+        let mut stored = appends
+            .iter()
+            .zip(outcomes)
+            .map(|(append, o)| (&append.stream, o));
         let mut next = stored.next();
         let mut conflicts = Vec::new();
         for plan in planned {
@@ -206,7 +223,8 @@ impl<P: Runnable> Handler<P> {
         let mut streams = if missing.is_empty() {
             Vec::new()
         } else {
-            self.persist("read", || self.store.read_streams(&missing)).await?
+            self.persist("read", || self.store.read_streams(&missing))
+                .await?
         }
         .into_iter();
         for place in &mut cached {
@@ -241,7 +259,14 @@ impl<P: Runnable> Handler<P> {
                     };
                     let now = self.clock.now().max(not_before.unwrap_or(Timestamp::MIN));
                     let outcome = self.registry.handle(&mut loaded.instance, arrival, now);
-                    self.record(&group.stream, &mut loaded, outcome, &cause, now, &mut entries)
+                    self.record(
+                        &group.stream,
+                        &mut loaded,
+                        outcome,
+                        &cause,
+                        now,
+                        &mut entries,
+                    )
                 }
                 Input::Unreadable(found) => {
                     let kept = || {
@@ -257,14 +282,29 @@ impl<P: Runnable> Handler<P> {
                         whole: &kept,
                     };
                     let now = self.clock.now();
-                    let cause = Cause { correlation_id: found.id, traceparent: None };
+                    let cause = Cause {
+                        correlation_id: found.id,
+                        traceparent: None,
+                    };
                     let outcome = self.registry.handle(&mut loaded.instance, arrival, now);
-                    self.record(&group.stream, &mut loaded, outcome, &cause, now, &mut entries)
+                    self.record(
+                        &group.stream,
+                        &mut loaded,
+                        outcome,
+                        &cause,
+                        now,
+                        &mut entries,
+                    )
                 }
                 Input::Redrive { .. } => self.redrive(&group.stream, &mut loaded, &mut entries),
             });
         }
-        Planned { group, loaded, entries, handled }
+        Planned {
+            group,
+            loaded,
+            entries,
+            handled,
+        }
     }
 
     /// Tries what is parked again, in order, until an input still cannot be decided.
@@ -283,7 +323,12 @@ impl<P: Runnable> Handler<P> {
                 match serde_json::from_str(&whole) {
                     Ok(Kept::Message(message)) => {
                         let (content, not_before) = content(&message.type_name, &message.data);
-                        let Envelope { type_name, correlation_id, traceparent, .. } = message;
+                        let Envelope {
+                            type_name,
+                            correlation_id,
+                            traceparent,
+                            ..
+                        } = message;
                         (type_name, content, not_before, correlation_id, traceparent)
                     }
                     Ok(Kept::Unreadable { reason, .. }) => {
@@ -296,11 +341,21 @@ impl<P: Runnable> Handler<P> {
                     }
                 };
             let now = self.clock.now().max(not_before.unwrap_or(Timestamp::MIN));
-            let arrival =
-                Arrival { id: id.uuid(), name: &name, content, whole: &|| whole.clone() };
-            match self.registry.retry_parked(&mut loaded.instance, arrival, now) {
+            let arrival = Arrival {
+                id: id.uuid(),
+                name: &name,
+                content,
+                whole: &|| whole.clone(),
+            };
+            match self
+                .registry
+                .retry_parked(&mut loaded.instance, arrival, now)
+            {
                 Ok(records) => {
-                    let cause = Cause { correlation_id, traceparent: traceparent.as_ref() };
+                    let cause = Cause {
+                        correlation_id,
+                        traceparent: traceparent.as_ref(),
+                    };
                     self.encode(stream, loaded, records, &cause, now, entries);
                     handled += 1;
                 }
@@ -310,7 +365,11 @@ impl<P: Runnable> Handler<P> {
                 }
             }
         }
-        Handled::Redriven { handled, remaining: loaded.instance.parked().len(), reason }
+        Handled::Redriven {
+            handled,
+            remaining: loaded.instance.parked().len(),
+            reason,
+        }
     }
 
     fn record(
@@ -331,7 +390,10 @@ impl<P: Runnable> Handler<P> {
         let before = entries.len();
         self.encode(stream, loaded, outcome.into_records(), cause, now, entries);
         let decided = || {
-            let names: Vec<_> = entries[before..].iter().map(|e| e.type_name.as_str()).collect();
+            let names: Vec<_> = entries[before..]
+                .iter()
+                .map(|e| e.type_name.as_str())
+                .collect();
             names.join(", ")
         };
         match &handled {
@@ -339,7 +401,11 @@ impl<P: Runnable> Handler<P> {
             Handled::Decided => info!(decided = decided(), "decided"),
             Handled::Refused(refusal) => info!(%refusal, "refused"),
             Handled::Parked | Handled::Redriven { .. } => {
-                let reason = loaded.instance.parked().back().map(|parked| parked.reason.as_str());
+                let reason = loaded
+                    .instance
+                    .parked()
+                    .back()
+                    .map(|parked| parked.reason.as_str());
                 error!(reason, "parked: it waits until someone has it tried again");
             }
         }
@@ -362,7 +428,10 @@ impl<P: Runnable> Handler<P> {
             // Times increase strictly within a stream, so that ordering by time is ordering by version.
             let microsecond = SignedDuration::from_micros(1);
             loaded.last = now.max(loaded.last.checked_add(microsecond).unwrap_or(loaded.last));
-            let process = record.category.as_ref().and_then(|c| self.registry.process(c));
+            let process = record
+                .category
+                .as_ref()
+                .and_then(|c| self.registry.process(c));
             let is_public = |event: &P::Event| process.is_none_or(|p| p.is_public(event));
             match codec::encode(stream, version, record, is_public, cause, loaded.last) {
                 Ok(entry) => entries.push(entry),
@@ -423,7 +492,7 @@ impl<P: Runnable> Handler<P> {
                 "handle",
                 service = %self.service,
                 instance_id = message.subject,
-                message = message.type_name,
+                message_type = message.type_name,
                 message_id = %message.id,
                 correlation_id = %message.correlation_id,
                 causation_id = %message.causation_id,
@@ -432,7 +501,7 @@ impl<P: Runnable> Handler<P> {
                 "handle",
                 service = %self.service,
                 instance_id = found.subject,
-                message = "unreadable",
+                message_type = "unreadable",
                 message_id = %found.id,
             ),
             Input::Redrive { instance } => {
@@ -455,16 +524,14 @@ impl<S: Clone> Loaded<S> {
                 }
             }
         }
-        let last = entries.last().map_or(Timestamp::MIN, |entry| entry.content.recorded_at);
+        let last = entries
+            .last()
+            .map_or(Timestamp::MIN, |entry| entry.content.recorded_at);
         Self { instance, last }
     }
 }
 
-fn fail<'a>(
-    results: &mut Results,
-    groups: impl IntoIterator<Item = &'a Group>,
-    failure: &Failure,
-) {
+fn fail<'a>(results: &mut Results, groups: impl IntoIterator<Item = &'a Group>, failure: &Failure) {
     for (place, _) in groups.into_iter().flat_map(|group| &group.inputs) {
         results[*place] = Some(Err(failure.clone()));
     }

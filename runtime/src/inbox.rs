@@ -45,7 +45,12 @@ impl Inbox {
         let count = inputs.len();
         let stopped = || vec![Err(Failure::Stopped); count];
         let (reply, answer) = oneshot::channel();
-        if self.submissions.send(Submission { inputs, reply }).await.is_err() {
+        if self
+            .submissions
+            .send(Submission { inputs, reply })
+            .await
+            .is_err()
+        {
             return stopped();
         }
         answer.await.unwrap_or_else(|_| stopped())
@@ -56,7 +61,10 @@ impl Inbox {
     /// # Errors
     /// [`Failure`] when it was not handled.
     pub async fn submit_one(&self, input: Input) -> Result<Handled, Failure> {
-        self.submit(vec![input]).await.pop().unwrap_or(Err(Failure::Stopped))
+        self.submit(vec![input])
+            .await
+            .pop()
+            .unwrap_or(Err(Failure::Stopped))
     }
 }
 
@@ -73,7 +81,9 @@ impl Intake {
             let mut batch = first.inputs;
             let mut replies = vec![(batch.len(), first.reply)];
             while batch.len() < max_batch {
-                let Ok(next) = self.waiting.try_recv() else { break };
+                let Ok(next) = self.waiting.try_recv() else {
+                    break;
+                };
                 replies.push((next.inputs.len(), next.reply));
                 batch.extend(next.inputs);
             }

@@ -108,10 +108,14 @@ impl Input {
         request_id: MessageId,
         now: Timestamp,
     ) -> Result<Self, serde_json::Error> {
-        let data = to_raw_value(&ChangeProcessCategory { to: to.as_str().to_owned() })?;
+        let data = to_raw_value(&ChangeProcessCategory {
+            to: to.as_str().to_owned(),
+        })?;
         Ok(Self::Message(Envelope {
             id: request_id,
-            kind: Kind::Command { to: service.clone() },
+            kind: Kind::Command {
+                to: service.clone(),
+            },
             source: service.clone(),
             type_name: CHANGE_CATEGORY.to_owned(),
             subject: instance.to_owned(),
@@ -136,7 +140,9 @@ impl Input {
         })?;
         Ok(Self::Message(Envelope {
             id: MessageId::derive(&[&deadline.set_by.to_string(), "deadline", &deadline.name]),
-            kind: Kind::Command { to: service.clone() },
+            kind: Kind::Command {
+                to: service.clone(),
+            },
             source: service.clone(),
             type_name: DEADLINE_PASSED.to_owned(),
             subject: deadline.instance.clone(),
@@ -177,9 +183,8 @@ pub(crate) fn content<I: MessageSet>(
         serde_json::from_str(data.get()).map_err(|error| error.to_string())
     }
     let read = match type_name {
-        DEADLINE_PASSED => own(data).map(|passed: DeadlinePassed| {
-            (Content::DeadlinePassed(passed.name), Some(passed.due))
-        }),
+        DEADLINE_PASSED => own(data)
+            .map(|passed: DeadlinePassed| (Content::DeadlinePassed(passed.name), Some(passed.due))),
         CHANGE_CATEGORY => own(data).and_then(|change: ChangeProcessCategory| {
             let to = Category::parse(change.to).map_err(|error| error.to_string())?;
             Ok((Content::ChangeCategory(to), None))

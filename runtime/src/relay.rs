@@ -51,7 +51,10 @@ impl Relay {
         let mut saved_at = Instant::now();
         loop {
             let stopping = stop.is_cancelled();
-            let entries = match self.store.read_log(&self.kind, &cursor, self.settings.max_batch).await
+            let entries = match self
+                .store
+                .read_log(&self.kind, &cursor, self.settings.max_batch)
+                .await
             {
                 Ok(entries) => entries,
                 Err(error) => {
@@ -60,8 +63,10 @@ impl Relay {
                     continue;
                 }
             };
-            let messages: Vec<Envelope> =
-                entries.iter().flat_map(|entry| outgoing(&self.service, entry)).collect();
+            let messages: Vec<Envelope> = entries
+                .iter()
+                .flat_map(|entry| outgoing(&self.service, entry))
+                .collect();
             if !messages.is_empty() {
                 self.publish(&messages).await;
             }
@@ -80,7 +85,11 @@ impl Relay {
             }
             if idle {
                 // With something unsaved, the next look is when it is time to save.
-                let next = if cursor == saved { poll } else { save_every.min(poll) };
+                let next = if cursor == saved {
+                    poll
+                } else {
+                    save_every.min(poll)
+                };
                 tokio::select! {
                     () = wake_up.woken() => {}
                     () = stop.cancelled() => {}
@@ -109,7 +118,11 @@ impl Relay {
     }
 
     async fn save(&self, reader: &str, cursor: &Cursor) {
-        if let Err(error) = self.store.save_checkpoint(reader, &Checkpoint::at(cursor)).await {
+        if let Err(error) = self
+            .store
+            .save_checkpoint(reader, &Checkpoint::at(cursor))
+            .await
+        {
             self.trouble("save the checkpoint", &error);
         }
     }

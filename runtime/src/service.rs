@@ -48,7 +48,12 @@ impl Service {
         registry: Arc<Registry<P>>,
         environment: &Environment,
     ) -> (Self, Inbox) {
-        let Environment { store, bus, clock, settings } = environment.clone();
+        let Environment {
+            store,
+            bus,
+            clock,
+            settings,
+        } = environment.clone();
         let name = contract.name.clone();
         let kind = StreamKind::new(contract.stream_kind);
         let mut service = Self {
@@ -70,7 +75,9 @@ impl Service {
             &settings,
             service.abort.clone(),
         );
-        service.handling.spawn(waiting.run(handler, settings.max_batch));
+        service
+            .handling
+            .spawn(waiting.run(handler, settings.max_batch));
         let deadlines = Deadlines {
             service: name.clone(),
             kind: kind.clone(),
@@ -79,7 +86,9 @@ impl Service {
             inbox: inbox.clone(),
             settings: settings.clone(),
         };
-        service.intake.spawn(deadlines.run(service.stop_intake.clone()));
+        service
+            .intake
+            .spawn(deadlines.run(service.stop_intake.clone()));
         service.intake.spawn(consumer::run(
             name.clone(),
             bus.clone(),
@@ -88,8 +97,16 @@ impl Service {
             service.stop_intake.clone(),
         ));
         if let Some(publisher) = bus.publisher() {
-            let relay = Relay { service: name, kind, store, publisher, settings };
-            service.relay.spawn(relay.run(service.stop_relay.clone(), service.abort.clone()));
+            let relay = Relay {
+                service: name,
+                kind,
+                store,
+                publisher,
+                settings,
+            };
+            service
+                .relay
+                .spawn(relay.run(service.stop_relay.clone(), service.abort.clone()));
         }
         (service, inbox)
     }

@@ -1,1 +1,41 @@
-//! Stands for the carriers' systems.
+//! Stands for the carriers' systems: answers after a while, and what it answers is told by the last
+//! character of the shipment's id.
+//!
+//! It never has a second effect for a repeated request: it keeps a ledger. Start with [`Carriers`], the
+//! process; [`start`] runs it.
+
+mod process;
+
+use std::sync::Arc;
+
+use contracts::carrier::SERVICE;
+use contracts::shipment_suite;
+use host::{Hosted, Settings};
+use jiff::SignedDuration;
+use kernel::{Category, Registry};
+use runtime::{Environment, Service};
+
+pub use process::{Carriers, Input, Ledger};
+
+/// Starts the service.
+///
+/// # Errors
+/// None that settings which were read can cause.
+pub fn start(settings: &Settings, environment: &Environment) -> anyhow::Result<Hosted> {
+    let settings = &settings.carrier_stub;
+    let process = Carriers {
+        delay: SignedDuration::from_millis(settings.delay_ms),
+        books_late_after: SignedDuration::from_millis(settings.books_late_after_ms),
+    };
+    let registry = Registry::single(Category::parse("carrier-1.0")?, process);
+    let topology = shipment_suite();
+    let contract = topology
+        .service(&SERVICE)
+        .ok_or_else(|| anyhow::anyhow!("no {SERVICE}"))?;
+    let (service, inbox) = Service::start(contract, Arc::new(registry), environment);
+    Ok(Hosted {
+        service,
+        inbox,
+        routes: Default::default(),
+    })
+}

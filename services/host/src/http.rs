@@ -1,0 +1,130 @@
+//! What every service answers over HTTP: whether it is well, and what a person may do about it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use event_store::EventStore;
+use message_bus::MessageBus;
+use runtime::{Handled, Inbox, Input};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::Problem;
+
+/// How long a server may take to answer before it counts as away.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+struct Shared {
+    store: Arc<dyn EventStore>,
+    bus: Arc<dyn MessageBus>,
+    inboxes: BTreeMap<String, Inbox>,
+}
+
+/// Adds health, and the re-driving of what is parked, to the routes of the services that are hosted
+/// here; and answers whatever none of them knows.
+pub(crate) fn router(
+    services: Router,
+    store: Arc<dyn EventStore>,
+    bus: Arc<dyn MessageBus>,
+    inboxes: BTreeMap<String, Inbox>,
+    body_limit_bytes: usize,
+) -> Router {
+    let shared = Arc::new(Shared {
+        store,
+        bus,
+        inboxes,
+    });
+    Router::new()
+        .route(
+            "/health/live",
+            get(async || Json(json!({ "status": "live" }))),
+        )
+        .route("/health/ready", get(ready))
+        .route("/parked/{service}/{instance}/redrive", post(redrive))
+        .with_state(shared)
+        .merge(services)
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this address does not take requests of this method",
+            )
+        })
+        .layer(DefaultBodyLimit::max(body_limit_bytes))
+}
+
+async fn ready(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, Problem> {
+    let store = async {
+        timeout(PATIENCE, shared.store.ping())
+            .await
+            .is_ok_and(|answer| answer.is_ok())
+    };
+    let bus = async {
+        timeout(PATIENCE, shared.bus.ping())
+            .await
+            .is_ok_and(|answer| answer.is_ok())
+    };
+    match tokio::join!(store, bus) {
+        (true, true) => Ok(Json(json!({ "status": "ready" }))),
+        (false, true) => Err(Problem::unavailable("the event store does not answer")),
+        (true, false) => Err(Problem::unavailable("the message bus does not answer")),
+        (false, false) => Err(Problem::unavailable(
+            "the event store and the message bus do not answer",
+        )),
+    }
+}
+
+async fn redrive(
+    State(shared): State<Arc<Shared>>,
+    Path((service, instance)): Path<(String, String)>,
+) -> Result<Json<Value>, Problem> {
+    let inbox = shared.inboxes.get(&service).ok_or_else(|| {
+        let known: Vec<_> = shared.inboxes.keys().map(String::as_str).collect();
+        let detail = format!(
+            "there is no service {service} here, but {}",
+            known.join(", ")
+        );
+        Problem::new(StatusCode::NOT_FOUND, detail)
+    })?;
+    match inbox.submit_one(Input::Redrive { instance }).await {
+        Ok(Handled::Redriven {
+            handled,
+            remaining,
+            reason,
+        }) => Ok(Json(
+            json!({ "handled": handled, "remaining": remaining, "reason": reason }),
+        )),
+        Ok(other) => Err(Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("unexpected: {other:?}"),
+        )),
+        Err(failure) => Err(Problem::unavailable(failure.to_string())),
+    }
+}
+
+/// Asks a service on this machine whether it is ready.
+pub(crate) async fn check_health(port: u16) -> anyhow::Result<()> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let ask = async {
+        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
+        stream
+            .write_all(b"GET /health/ready HTTP/1.0\r\nhost: localhost\r\n\r\n")
+            .await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        anyhow::Ok(answer)
+    };
+    let answer = timeout(PATIENCE * 2, ask)
+        .await
+        .context("no answer in time")?
+        .with_context(|| format!("nothing answers on port {port}"))?;
+    let status = answer.lines().next().unwrap_or_default();
+    anyhow::ensure!(status.contains(" 200 "), "not ready: {status}");
+    Ok(())
+}

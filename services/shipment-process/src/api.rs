@@ -1,0 +1,284 @@
+//! The HTTP API: starts processes, tells what they have come to, and switches their category.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+use contracts::process::{ProcessShipment, SERVICE};
+use contracts::{Envelope, Kind, MessageId, ShipmentId, TraceParent};
+use event_store::{EventStore, StreamKind, StreamName};
+use host::{FieldError, Problem};
+use jiff::tz::TimeZoneDatabase;
+use kernel::{Category, Instance, Refusal, Registry};
+use runtime::{Clock, Failure, Handled, Inbox, Input, Loaded};
+use serde_json::value::to_raw_value;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::outcome::Outcome;
+use crate::process::ShipmentProcess;
+use crate::request::StartRequest;
+
+/// What the API works with.
+pub(crate) struct Api {
+    pub(crate) inbox: Inbox,
+    pub(crate) registry: Arc<Registry<ShipmentProcess>>,
+    pub(crate) store: Arc<dyn EventStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) kind: StreamKind,
+    /// How long a request may wait.
+    pub(crate) patience: Duration,
+}
+
+type Shared = State<Arc<Api>>;
+
+pub(crate) fn router(api: Api) -> Router {
+    Router::new()
+        .route("/shipments", post(start))
+        .route("/shipments/{shipment_id}", get(outcome))
+        .route("/shipments/{shipment_id}/category", put(change_category))
+        .route("/{shipment_id}", post(start_demonstration).get(outcome))
+        .with_state(Arc::new(api))
+}
+
+async fn start_demonstration(
+    State(api): Shared,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let id = parse_id(id)?;
+    let asked = |zone: &str| {
+        let zone = TimeZoneDatabase::bundled().get(zone).ok()?;
+        api.clock.now().to_zoned(zone).date().tomorrow().ok()
+    };
+    // The zone depends on the id, and which day is tomorrow on the zone.
+    let draft = StartRequest::demonstration(id.clone(), Default::default());
+    let tomorrow = asked(&draft.time_zone)
+        .ok_or_else(|| internal("it cannot be reckoned which day is tomorrow"))?;
+    let start = StartRequest {
+        collection_date: tomorrow,
+        ..draft
+    }
+    .into_command(|| id);
+    // A demonstration that was started yesterday is the same demonstration.
+    api.start(start, &headers, |old, new| {
+        old.legs == new.legs && old.time_zone == new.time_zone
+    })
+    .await
+}
+
+async fn start(
+    State(api): Shared,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let body = read_json(&headers, body)?;
+    let request = StartRequest::read(&body).map_err(Problem::of_fields)?;
+    let start = request.into_command(generate_id);
+    api.start(start, &headers, |old, new| old == new).await
+}
+
+async fn outcome(State(api): Shared, Path(id): Path<String>) -> Result<Json<Outcome>, Problem> {
+    let id = parse_id(id)?;
+    let instance = api.load(&id).await?;
+    Outcome::of(&instance)
+        .map(Json)
+        .ok_or_else(|| not_found(&id))
+}
+
+async fn change_category(
+    State(api): Shared,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Outcome>, Problem> {
+    let id = parse_id(id)?;
+    let body = read_json(&headers, body)?;
+    let bad = |detail: String| {
+        Problem::of_fields(vec![FieldError {
+            field: "processCategory".to_owned(),
+            detail,
+        }])
+    };
+    let Some(Value::String(category)) = body.get("processCategory") else {
+        return Err(bad("must be text, as domestic-1.0".to_owned()));
+    };
+    let to = Category::parse(category.clone()).map_err(|error| bad(error.to_string()))?;
+    // Each request is one of its own: to switch there, back, and there again is three switches.
+    let request = MessageId::from(Uuid::now_v7());
+    let input = Input::change_category(&SERVICE, id.as_str(), &to, request, api.clock.now())
+        .map_err(|error| internal(error.to_string()))?;
+    match api.submit(input).await? {
+        Handled::Refused(Refusal::NotStarted) => Err(not_found(&id)),
+        Handled::Refused(refusal @ Refusal::UnknownCategory(_)) => Err(bad(refusal.to_string())),
+        Handled::Refused(refusal) => Err(Problem::new(StatusCode::CONFLICT, refusal.to_string())),
+        Handled::Parked => Err(parked(&id)),
+        Handled::Decided | Handled::Duplicate | Handled::Redriven { .. } => {
+            let instance = api.load(&id).await?;
+            Outcome::of(&instance)
+                .map(Json)
+                .ok_or_else(|| not_found(&id))
+        }
+    }
+}
+
+impl Api {
+    /// Starts a process, and answers once that is durable. Where one was started before under the same
+    /// id, `is_same` says whether it was asked for the same.
+    async fn start(
+        &self,
+        start: ProcessShipment,
+        headers: &HeaderMap,
+        is_same: fn(&ProcessShipment, &ProcessShipment) -> bool,
+    ) -> Result<Response, Problem> {
+        if let Some(answer) = self.started_before(&start, is_same).await? {
+            return answer;
+        }
+        let data = to_raw_value(&start).map_err(|error| internal(error.to_string()))?;
+        let id = MessageId::derive(&[start.shipment_id.as_str(), "start", data.get()]);
+        let traceparent = headers
+            .get("traceparent")
+            .and_then(|header| TraceParent::parse(header.to_str().ok()?))
+            .unwrap_or_else(|| TraceParent::of(id.uuid(), id.uuid()));
+        let input = Input::Message(Envelope {
+            id,
+            kind: Kind::Command { to: SERVICE },
+            source: SERVICE,
+            type_name: "ProcessShipment".to_owned(),
+            subject: start.shipment_id.to_string(),
+            time: self.clock.now(),
+            correlation_id: id,
+            causation_id: id,
+            traceparent: Some(traceparent),
+            category: None,
+            data,
+        });
+        match self.submit(input).await? {
+            Handled::Decided | Handled::Duplicate => Ok(accepted(&start.shipment_id)),
+            // Somebody else has started it in the meantime.
+            Handled::Refused(refusal) => match self.started_before(&start, is_same).await? {
+                Some(answer) => answer,
+                None => Err(Problem::new(StatusCode::CONFLICT, refusal.to_string())),
+            },
+            Handled::Parked | Handled::Redriven { .. } => Err(parked(&start.shipment_id)),
+        }
+    }
+
+    async fn started_before(
+        &self,
+        start: &ProcessShipment,
+        is_same: fn(&ProcessShipment, &ProcessShipment) -> bool,
+    ) -> Result<Option<Result<Response, Problem>>, Problem> {
+        let instance = self.load(&start.shipment_id).await?;
+        let Some(started) = instance.state().and_then(|state| state.request.clone()) else {
+            return Ok(None);
+        };
+        let before = ProcessShipment {
+            shipment_id: started.shipment_id,
+            legs: started.legs,
+            collection_date: started.collection_date,
+            time_zone: started.time_zone,
+        };
+        Ok(Some(if is_same(&before, start) {
+            Ok(accepted(&start.shipment_id))
+        } else {
+            let detail = format!(
+                "shipment {} was started with another content",
+                start.shipment_id
+            );
+            Err(Problem::new(StatusCode::CONFLICT, detail))
+        }))
+    }
+
+    async fn load(&self, id: &ShipmentId) -> Result<Instance<crate::State>, Problem> {
+        let stream = StreamName::new(id.as_str(), &self.kind);
+        let read = self.store.read_streams(std::slice::from_ref(&stream));
+        let streams = timeout(self.patience, read)
+            .await
+            .map_err(|_| late())?
+            .map_err(|error| match error {
+                event_store::Error::Unavailable(_) => Problem::unavailable(error.to_string()),
+                error @ (event_store::Error::Refused(_) | event_store::Error::Corrupt(_)) => {
+                    internal(error.to_string())
+                }
+            })?;
+        let entries = streams.into_iter().next().unwrap_or_default();
+        Ok(Loaded::replay(&self.registry, &entries).instance)
+    }
+
+    async fn submit(&self, input: Input) -> Result<Handled, Problem> {
+        match timeout(self.patience, self.inbox.submit_one(input)).await {
+            Err(_) => Err(late()),
+            Ok(Ok(handled)) => Ok(handled),
+            Ok(Err(failure @ (Failure::Stopped | Failure::Contended))) => {
+                Err(Problem::unavailable(failure.to_string()))
+            }
+            Ok(Err(failure @ Failure::Refused(_))) => Err(internal(failure.to_string())),
+        }
+    }
+}
+
+/// An id for a shipment that was sent without one: ordered by time, as 32 hexadecimal digits.
+fn generate_id() -> ShipmentId {
+    let id = Uuid::now_v7().simple().to_string().to_uppercase();
+    ShipmentId::parse(id).unwrap_or_else(|_| unreachable!("hexadecimal digits are allowed"))
+}
+
+fn parse_id(id: String) -> Result<ShipmentId, Problem> {
+    ShipmentId::parse(id).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))
+}
+
+fn read_json(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Value, Problem> {
+    let body = body.map_err(|rejection| Problem::new(rejection.status(), rejection.body_text()))?;
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    let kind = kind
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
+    if !kind.eq_ignore_ascii_case("application/json") {
+        let detail = "the body must be application/json, and say so in content-type";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+    }
+    serde_json::from_slice(&body).map_err(|error| {
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            format!("the body is not JSON: {error}"),
+        )
+    })
+}
+
+fn accepted(id: &ShipmentId) -> Response {
+    let location = [(header::LOCATION, format!("/shipments/{id}"))];
+    let body = Json(json!({ "shipmentId": id.as_str() }));
+    (StatusCode::ACCEPTED, location, body).into_response()
+}
+
+fn not_found(id: &ShipmentId) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, format!("there is no shipment {id}"))
+}
+
+fn parked(id: &ShipmentId) -> Problem {
+    let detail = format!(
+        "shipment {id} has a parked input: see its stream, then POST /parked/{SERVICE}/{id}/redrive"
+    );
+    Problem::new(StatusCode::CONFLICT, detail)
+}
+
+fn late() -> Problem {
+    Problem::unavailable("it is not known yet whether this is stored; send the same request again")
+}
+
+fn internal(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+}

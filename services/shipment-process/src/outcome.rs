@@ -1,0 +1,70 @@
+//! What a shipment's process has come to, as it is answered over HTTP.
+
+use jiff::civil::Date;
+use serde::Serialize;
+
+use crate::state::{Documents, Stage, State, Status};
+
+/// The answer to `GET /shipments/{shipmentId}`. What is not known yet is absent.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    shipment_id: String,
+    process_category: String,
+    status: Status,
+    /// The step that it waits for; or, once it has failed, the step that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
+    collection_date: Date,
+    time_zone: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tracking_numbers: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    collection_booking_reference: Option<String>,
+    documents: Documents,
+    stages: Stages,
+    /// How many inputs are parked; absent when none is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parked_inputs: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Stages {
+    manifestation_and_documents: Stage,
+    collection_booking: Stage,
+}
+
+impl Outcome {
+    /// The outcome of an instance; `None` before it has started.
+    #[must_use]
+    pub fn of(instance: &kernel::Instance<State>) -> Option<Self> {
+        let state = instance.state()?;
+        let request = state.request.as_ref()?;
+        let numbers: Vec<_> = state
+            .manifested_legs
+            .iter()
+            .map(|leg| leg.tracking_number.as_str())
+            .collect();
+        let parked = instance.parked().len();
+        Some(Self {
+            shipment_id: request.shipment_id.to_string(),
+            process_category: instance.category()?.as_str().to_owned(),
+            status: state.status,
+            step: state.step.map(crate::Step::name),
+            failure: state.failure.clone(),
+            collection_date: request.collection_date,
+            time_zone: request.time_zone.clone(),
+            tracking_numbers: (!numbers.is_empty()).then(|| numbers.join(", ")),
+            collection_booking_reference: state.booking_reference.clone(),
+            documents: state.documents.clone(),
+            stages: Stages {
+                manifestation_and_documents: state.manifestation_and_documents,
+                collection_booking: state.collection_booking,
+            },
+            parked_inputs: (parked > 0).then_some(parked),
+        })
+    }
+}
