@@ -12,11 +12,15 @@ pub const SERVICE: ServiceName = ServiceName::new("carrier-stub");
 pub const STREAM_KIND: &str = "Carrier";
 
 /// The answers that manifestation waits for.
-pub const MANIFESTATION_ANSWERS: &[&str] =
-    &["LegManifestedByCarrier", "LegManifestationRejectedByCarrier"];
+pub const MANIFESTATION_ANSWERS: &[&str] = &[
+    "LegManifestedByCarrier",
+    "LegManifestationRejectedByCarrier",
+];
 /// The answers that collection-booking waits for.
-pub const BOOKING_ANSWERS: &[&str] =
-    &["CollectionBookedByCarrier", "CollectionBookingRejectedByCarrier"];
+pub const BOOKING_ANSWERS: &[&str] = &[
+    "CollectionBookedByCarrier",
+    "CollectionBookingRejectedByCarrier",
+];
 
 /// Command: take a leg.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +72,11 @@ pub struct CarrierRequestReceived {
 
 /// What a carrier answers to a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "outcome", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "outcome",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 pub enum Answer {
     /// The leg is taken.
     LegManifested {

@@ -154,7 +154,10 @@ mod tests {
             MessageId::derive(&["12EEQ9CS9K10-Process", "1"]),
             MessageId::derive(&["12EEQ9CS9K10-Process", "1"])
         );
-        assert_ne!(MessageId::derive(&["a", "bc"]), MessageId::derive(&["ab", "c"]));
+        assert_ne!(
+            MessageId::derive(&["a", "bc"]),
+            MessageId::derive(&["ab", "c"])
+        );
         assert_eq!(
             MessageId::derive(&["frozen"]).to_string(),
             "8aacc203-3e32-5ca6-a375-68f975b03989"

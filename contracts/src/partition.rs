@@ -63,10 +63,15 @@ mod tests {
     fn the_hash_is_frozen() {
         let four = Partitions::default();
         assert_eq!(four.count(), 4);
-        let found: Vec<u16> = ["12EEQ9CS9K10", "12EEQ9CS9K11", "V74YCBYHC8A0", "V74YCBYHC8A3"]
-            .iter()
-            .map(|id| four.of(id).0)
-            .collect();
+        let found: Vec<u16> = [
+            "12EEQ9CS9K10",
+            "12EEQ9CS9K11",
+            "V74YCBYHC8A0",
+            "V74YCBYHC8A3",
+        ]
+        .iter()
+        .map(|id| four.of(id).0)
+        .collect();
         assert_eq!(found, [3, 3, 2, 2]);
     }
 
@@ -77,6 +82,9 @@ mod tests {
         for n in 0..8_000 {
             counts[usize::from(partitions.of(&format!("shipment{n}")).0)] += 1;
         }
-        assert!(counts.iter().all(|count| (800..1_200).contains(count)), "{counts:?}");
+        assert!(
+            counts.iter().all(|count| (800..1_200).contains(count)),
+            "{counts:?}"
+        );
     }
 }

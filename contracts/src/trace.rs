@@ -16,8 +16,7 @@ impl TraceParent {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let hex = |part: &str, length: usize| {
-            part.len() == length
-                && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+            part.len() == length && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
         };
         let mut parts = text.split('-');
         let (version, trace, span, flags) =

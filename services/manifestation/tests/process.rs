@@ -1,0 +1,252 @@
+//! The decisions of manifestation, one sentence a test.
+
+use contracts::ShipmentId;
+use contracts::carrier::{
+    LegManifestationRejectedByCarrier, LegManifestedByCarrier, ManifestLegWithCarrier,
+};
+use contracts::manifestation::*;
+use contracts::shipment::{Document, Failure, Leg, ManifestedLeg};
+use jiff::SignedDuration;
+use manifestation::ShipmentManifestation;
+use testkit::given;
+use uuid::Uuid;
+
+fn process() -> ShipmentManifestation {
+    ShipmentManifestation {
+        documents_base: "https://documents".to_owned(),
+        carrier_timeout: SignedDuration::from_mins(5),
+    }
+}
+
+fn id() -> ShipmentId {
+    ShipmentId::parse("S1").unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn leg(n: u128) -> Leg {
+    Leg {
+        carrier_id: Uuid::from_u128(n),
+        sender: format!("sender{n}"),
+        receiver: format!("receiver{n}"),
+        collection: format!("collection{n}"),
+    }
+}
+
+fn legs(count: u128) -> Vec<Leg> {
+    (1..=count).map(leg).collect()
+}
+
+fn planned(count: u128) -> PlannedShipment {
+    PlannedShipment {
+        shipment_id: id(),
+        legs: legs(count),
+    }
+}
+
+fn initialized(count: u128) -> ShipmentEvent {
+    ShipmentInitialized {
+        shipment_id: id(),
+        legs: legs(count),
+    }
+    .into()
+}
+
+fn leg_started(position: u32) -> ShipmentEvent {
+    ShipmentLegManifestationStarted { position }.into()
+}
+
+fn leg_manifested(position: u32) -> ShipmentEvent {
+    ShipmentLegManifested {
+        position,
+        tracking_number: format!("T{position}"),
+    }
+    .into()
+}
+
+fn manifested_legs(count: u32) -> Vec<ManifestedLeg> {
+    (1..=count)
+        .map(|position| ManifestedLeg {
+            position,
+            leg: leg(u128::from(position)),
+            tracking_number: format!("T{position}"),
+        })
+        .collect()
+}
+
+fn manifested_shipment() -> ManifestedShipment {
+    ManifestedShipment {
+        shipment_id: id(),
+        manifested_legs: manifested_legs(1),
+    }
+}
+
+fn answer(position: u32) -> LegManifestedByCarrier {
+    LegManifestedByCarrier {
+        idempotency_key: format!("S1/leg/{position}"),
+        position,
+        tracking_number: format!("T{position}"),
+    }
+}
+
+fn request(position: u32) -> ManifestLegWithCarrier {
+    ManifestLegWithCarrier {
+        idempotency_key: format!("S1/leg/{position}"),
+        shipment_id: id(),
+        position,
+        leg: leg(u128::from(position)),
+    }
+}
+
+fn document(name: &str) -> Document {
+    Document {
+        address: format!("https://documents/S1/{name}"),
+    }
+}
+
+#[test]
+fn a_shipment_is_taken_in_once() {
+    given(process(), [])
+        .when(CreateShipment(planned(1)))
+        .then([initialized(1)])
+        .and_when(CreateShipment(planned(1)))
+        .is_refused("started already");
+}
+
+#[test]
+fn the_only_leg_is_manifested_with_its_carrier() {
+    given(process(), [initialized(1)])
+        .when(ManifestShipment(planned(1)))
+        .then([leg_started(1)])
+        .sends([request(1).into()])
+        .waits_until(&[("ShipmentLegManifestation-1", "1970-01-01T00:05:00Z")])
+        .and_when(answer(1))
+        .then([
+            leg_manifested(1),
+            ShipmentManifested {
+                manifested_legs: manifested_legs(1),
+            }
+            .into(),
+        ])
+        .waits_until(&[]);
+}
+
+#[test]
+fn legs_are_manifested_one_after_another() {
+    given(process(), [initialized(2), leg_started(1)])
+        .when(answer(1))
+        .then([leg_manifested(1), leg_started(2)])
+        .sends([request(2).into()])
+        .and_when(answer(2))
+        .then([
+            leg_manifested(2),
+            ShipmentManifested {
+                manifested_legs: manifested_legs(2),
+            }
+            .into(),
+        ]);
+}
+
+#[test]
+fn a_command_that_overtakes_the_creation_takes_the_shipment_in_itself() {
+    given(process(), [])
+        .when(ManifestShipment(planned(1)))
+        .then([initialized(1), leg_started(1)])
+        .and_when(CreateShipment(planned(1)))
+        .is_refused("started already");
+    given(process(), [])
+        .when(GenerateCustomsInvoice(planned(1)))
+        .then([
+            initialized(1),
+            CustomsInvoiceGenerated(document("customs-invoice")).into(),
+        ]);
+}
+
+#[test]
+fn a_leg_that_its_carrier_refuses_fails_the_manifestation() {
+    given(process(), [initialized(2), leg_started(1)])
+        .when(LegManifestationRejectedByCarrier {
+            idempotency_key: "S1/leg/1".to_owned(),
+            position: 1,
+            failure: "no room".to_owned(),
+        })
+        .then([
+            ShipmentLegManifestationFailed {
+                position: 1,
+                failure: "no room".to_owned(),
+            }
+            .into(),
+            ShipmentManifestationFailed(Failure::because("ShipmentManifestation: leg 1: no room"))
+                .into(),
+        ])
+        .sends([])
+        .waits_until(&[]);
+}
+
+#[test]
+fn a_carrier_that_does_not_answer_fails_the_manifestation() {
+    given(process(), [initialized(1), leg_started(1)])
+        .when_deadline_passes("ShipmentLegManifestation-1")
+        .then([
+            ShipmentLegManifestationFailed {
+                position: 1,
+                failure: "the carrier did not answer in time".to_owned(),
+            }
+            .into(),
+            ShipmentManifestationFailed(Failure::because(
+                "ShipmentManifestation: leg 1: the carrier did not answer in time",
+            ))
+            .into(),
+        ])
+        .and_when(answer(1))
+        .is_refused("does not wait for the carrier of leg 1");
+}
+
+#[test]
+fn an_answer_for_another_leg_is_refused() {
+    given(process(), [initialized(2), leg_started(1)])
+        .when(answer(2))
+        .is_refused("does not wait for the carrier of leg 2");
+}
+
+#[test]
+fn a_second_manifestation_is_refused() {
+    given(process(), [initialized(1), leg_started(1)])
+        .when(ManifestShipment(planned(1)))
+        .is_refused("already");
+}
+
+#[test]
+fn documents_are_found_under_the_base_address() {
+    let history = || [initialized(1), leg_started(1), leg_manifested(1)];
+    given(process(), history())
+        .when(GenerateShipmentLabels(manifested_shipment()))
+        .then([ShipmentLabelsGenerated(document("labels")).into()])
+        .and_when(GenerateShipmentLabels(manifested_shipment()))
+        .is_refused("labels was generated already");
+    given(process(), history())
+        .when(GenerateShipmentReceipt(manifested_shipment()))
+        .then([ShipmentReceiptGenerated(document("receipt")).into()]);
+    given(process(), history())
+        .when(GenerateCombinedDocument(manifested_shipment()))
+        .then([ShipmentCombinedDocumentGenerated(document("combined-document")).into()])
+        .and_when(answer(1))
+        .is_refused("finished");
+}
+
+#[test]
+fn a_shipment_without_legs_fails_in_words() {
+    given(process(), [])
+        .when(ManifestShipment(planned(0)))
+        .then([
+            initialized(0),
+            ShipmentManifestationFailed(Failure::because("ShipmentManifestation: there is no leg"))
+                .into(),
+        ]);
+    let nothing = ManifestedShipment {
+        shipment_id: id(),
+        manifested_legs: vec![],
+    };
+    let failure = Failure::because("labels: the shipment has no leg to document");
+    given(process(), [initialized(0)])
+        .when(GenerateShipmentLabels(nothing))
+        .then([ShipmentLabelsGenerationFailed(failure).into()]);
+}
