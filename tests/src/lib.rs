@@ -1,1 +1,11 @@
-//! Tests of the whole: architecture, end to end, crash and resume.
+//! What the tests of the whole system share: the example shipments and what must become of them, the
+//! suite in one process, and the services as processes of their own.
+//!
+//! The tests themselves are in `tests/`; nothing here is part of the product. Start with [`examples`].
+
+pub mod binaries;
+pub mod client;
+pub mod examples;
+pub mod history;
+pub mod suite;
+pub mod transcript;

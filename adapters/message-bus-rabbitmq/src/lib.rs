@@ -1,1 +1,21 @@
-//! A message bus over RabbitMQ.
+//! A message bus over RabbitMQ: one quorum queue for each service and partition, with a single
+//! active consumer, and messages as CloudEvents 1.0 in AMQP binary mode.
+//!
+//! It never relies on the broker for anything but keeping what it confirmed: no delivery limit, no
+//! time to live and no dead-letter exchange decides over a message. Start with [`RabbitMqBus`]; what
+//! is declared at the broker is in `declaration.rs`, and the headers are in `cloud_event.rs`.
+
+mod backoff;
+mod bus;
+mod cloud_event;
+mod connection;
+mod declaration;
+mod ledger;
+mod publisher;
+mod session;
+mod settings;
+mod subscription;
+mod unreadable;
+
+pub use bus::RabbitMqBus;
+pub use settings::Settings;

@@ -1,0 +1,310 @@
+//! The way out: batches of messages, published in as few writes as may be, and confirmed.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use contracts::{Envelope, Kind, Partitions, Topology};
+use futures::poll;
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::{ShortString, ShortStringError};
+use lapin::{BasicProperties, Channel, Confirmation, Connection};
+use message_bus::{Error, Publisher};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::Settings;
+use crate::backoff::Backoff;
+use crate::cloud_event;
+use crate::connection::{ConnectError, Connector};
+use crate::declaration::{EVENTS, INPUTS, queue_name};
+
+/// Why a batch is not known to be kept.
+#[derive(Debug, thiserror::Error)]
+enum PublishError {
+    #[error("no connection to the broker")]
+    Connect(#[source] ConnectError),
+    #[error("the connection to the broker broke off")]
+    Broken(#[from] lapin::Error),
+    #[error("the broker did not confirm within {0:?}")]
+    TimedOut(Duration),
+    #[error("of {published} messages, the broker refused {nacked} and had no queue for {returned}")]
+    NotKept {
+        published: usize,
+        nacked: usize,
+        returned: usize,
+    },
+    #[error("no connection to the broker, and the next attempt is under way or not due yet")]
+    NotYet,
+}
+
+/// Why a message can never be published.
+#[derive(Debug, thiserror::Error)]
+enum Unpublishable {
+    #[error("nobody receives the command {0}")]
+    NoReceiver(String),
+    #[error("a name is too long for AMQP")]
+    TooLong(#[from] ShortStringError),
+}
+
+/// Publishes to the broker over one channel. Batches go out one after another.
+#[derive(Debug)]
+pub(crate) struct RabbitMqPublisher {
+    connector: Arc<Connector>,
+    topology: Topology,
+    partitions: Partitions,
+    publish_events: bool,
+    confirm_timeout: Duration,
+    state: tokio::sync::Mutex<State>,
+    /// The connection in use, to look at without waiting for a batch to end.
+    live: Mutex<Weak<Connection>>,
+}
+
+#[derive(Debug)]
+struct State {
+    line: Option<Line>,
+    backoff: Backoff,
+    /// No attempt to connect before this.
+    not_before: Option<Instant>,
+}
+
+/// A connection and its channel, in confirm mode.
+#[derive(Debug)]
+struct Line {
+    connection: Arc<Connection>,
+    channel: Channel,
+}
+
+/// One message on its way to one exchange.
+struct Copy<'a> {
+    exchange: &'static str,
+    routing_key: ShortString,
+    /// Whether it must find a queue.
+    mandatory: bool,
+    properties: BasicProperties,
+    body: &'a [u8],
+}
+
+impl RabbitMqPublisher {
+    pub(crate) fn new(
+        connector: Arc<Connector>,
+        settings: &Settings,
+        topology: Topology,
+        partitions: Partitions,
+    ) -> Self {
+        Self {
+            connector,
+            topology,
+            partitions,
+            publish_events: settings.publish_events,
+            confirm_timeout: settings.confirm_timeout(),
+            state: tokio::sync::Mutex::new(State {
+                line: None,
+                backoff: Backoff::new(settings.reconnect_max()),
+                not_before: None,
+            }),
+            live: Mutex::new(Weak::new()),
+        }
+    }
+
+    /// Whether the broker answers: looks at the connection, or makes one.
+    pub(crate) async fn ping(&self) -> Result<(), Error> {
+        if self.is_live() {
+            return Ok(());
+        }
+        // Whoever asks wants an answer now: not after a batch that waits for a broker.
+        let Ok(mut state) = self.state.try_lock() else {
+            return Err(unavailable(PublishError::NotYet));
+        };
+        if state.line.as_ref().is_some_and(Line::is_up) {
+            return Ok(());
+        }
+        if state.not_before.is_some_and(|due| Instant::now() < due) {
+            return Err(unavailable(PublishError::NotYet));
+        }
+        let line = self.open(&mut state).await?;
+        state.line = Some(line);
+        Ok(())
+    }
+
+    fn is_live(&self) -> bool {
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.upgrade()
+            .is_some_and(|connection| connection.status().connected())
+    }
+
+    /// The channel to publish over, taken out of the state: a batch that is cancelled half-way
+    /// drops it, and whatever the broker still says about it.
+    async fn line(&self, state: &mut State) -> Result<Line, Error> {
+        match state.line.take() {
+            Some(line) if line.is_up() => Ok(line),
+            Some(_) | None => {
+                if let Some(due) = state.not_before {
+                    sleep_until(due).await;
+                }
+                self.open(state).await
+            }
+        }
+    }
+
+    async fn open(&self, state: &mut State) -> Result<Line, Error> {
+        match Line::open(&self.connector).await {
+            Ok(line) => {
+                let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+                *live = Arc::downgrade(&line.connection);
+                Ok(line)
+            }
+            Err(error) => {
+                state.failed();
+                Err(unavailable(PublishError::Connect(error)))
+            }
+        }
+    }
+
+    /// Where each message goes, in order.
+    fn copies<'a>(&self, messages: &'a [Envelope]) -> Result<Vec<Copy<'a>>, Unpublishable> {
+        let mut copies = Vec::with_capacity(messages.len());
+        for message in messages {
+            let properties = cloud_event::encode(message)?;
+            let body = message.data.get().as_bytes();
+            let before = copies.len();
+            let partition = self.partitions.of(&message.subject);
+            for receiver in self.topology.receivers(message) {
+                copies.push(Copy {
+                    exchange: INPUTS,
+                    routing_key: ShortString::try_new(queue_name(&receiver.name, partition))?,
+                    mandatory: true,
+                    properties: properties.clone(),
+                    body,
+                });
+            }
+            match &message.kind {
+                Kind::Command { .. } if copies.len() == before => {
+                    return Err(Unpublishable::NoReceiver(message.type_name.clone()));
+                }
+                Kind::Event if self.publish_events => copies.push(Copy {
+                    exchange: EVENTS,
+                    routing_key: ShortString::try_new(format!(
+                        "{}.{}",
+                        message.source, message.type_name
+                    ))?,
+                    mandatory: false,
+                    properties,
+                    body,
+                }),
+                Kind::Command { .. } | Kind::Event => {}
+            }
+        }
+        Ok(copies)
+    }
+}
+
+#[async_trait]
+impl Publisher for RabbitMqPublisher {
+    async fn publish(&self, messages: &[Envelope]) -> Result<(), Error> {
+        let copies = self
+            .copies(messages)
+            .map_err(|error| Error::Refused(error.into()))?;
+        if copies.is_empty() {
+            return Ok(());
+        }
+        let mut state = self.state.lock().await;
+        let line = self.line(&mut state).await?;
+        let sent = timeout(self.confirm_timeout, line.send(copies))
+            .await
+            .unwrap_or(Err(PublishError::TimedOut(self.confirm_timeout)));
+        match sent {
+            Ok(()) => {
+                state.succeeded();
+                state.line = Some(line);
+                Ok(())
+            }
+            // Whatever it was, the next attempt begins with a new connection and declares
+            // everything again, which also puts back a queue that somebody deleted.
+            Err(error) => {
+                state.failed();
+                Err(unavailable(error))
+            }
+        }
+    }
+}
+
+impl State {
+    fn failed(&mut self) {
+        self.not_before = Some(Instant::now() + self.backoff.failed());
+    }
+
+    fn succeeded(&mut self) {
+        self.backoff.succeeded();
+        self.not_before = None;
+    }
+}
+
+impl Line {
+    async fn open(connector: &Connector) -> Result<Self, ConnectError> {
+        let connection = connector.connect("longhaul publisher").await?;
+        let channel = connection.create_channel().await?;
+        channel
+            .confirm_select(ConfirmSelectOptions::default())
+            .await?;
+        Ok(Self {
+            connection: Arc::new(connection),
+            channel,
+        })
+    }
+
+    fn is_up(&self) -> bool {
+        self.connection.status().connected() && self.channel.status().connected()
+    }
+
+    async fn send(&self, copies: Vec<Copy<'_>>) -> Result<(), PublishError> {
+        let published = copies.len();
+        let mut sending = Vec::with_capacity(published);
+        for copy in copies {
+            let mut one = Box::pin(futures::future::maybe_done(self.publish(copy)));
+            // The first poll hands the frames to the client's writer, in order and without waiting
+            // for it, so that the whole batch goes out in few writes.
+            let _ = poll!(&mut one);
+            sending.push(one);
+        }
+        let (mut nacked, mut returned) = (0, 0);
+        for mut one in sending {
+            one.as_mut().await;
+            match one.as_mut().take_output().transpose()? {
+                // A message that no queue took comes back, and is acknowledged all the same.
+                Some(Confirmation::Ack(None)) => {}
+                Some(Confirmation::Ack(Some(_))) => returned += 1,
+                Some(Confirmation::Nack(_) | Confirmation::NotRequested) | None => nacked += 1,
+            }
+        }
+        if nacked + returned == 0 {
+            Ok(())
+        } else {
+            Err(PublishError::NotKept {
+                published,
+                nacked,
+                returned,
+            })
+        }
+    }
+
+    async fn publish(&self, copy: Copy<'_>) -> Result<Confirmation, lapin::Error> {
+        let options = BasicPublishOptions {
+            mandatory: copy.mandatory,
+            immediate: false,
+        };
+        self.channel
+            .basic_publish(
+                copy.exchange.into(),
+                copy.routing_key,
+                options,
+                copy.body,
+                copy.properties,
+            )
+            .await?
+            .await
+    }
+}
+
+fn unavailable(error: PublishError) -> Error {
+    Error::Unavailable(error.into())
+}

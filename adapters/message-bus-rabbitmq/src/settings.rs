@@ -1,0 +1,78 @@
+//! The settings of this adapter, as the `bus` section of the configuration has them.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// How to reach the broker, and how to use it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// `amqp://user:password@host:port/virtual-host`, or `amqps://` for TLS. A `heartbeat` (in
+    /// seconds) may follow as a query parameter.
+    pub url: SecretString,
+    /// How many unacknowledged messages a subscription may hold for each partition, at least 1.
+    pub prefetch: u16,
+    /// Whether events also go to the exchange `longhaul.events`, for other programs.
+    pub publish_events: bool,
+    /// How long a batch may wait for its publisher confirms.
+    pub confirm_timeout_ms: u64,
+    /// How long an attempt to connect may take, with everything declared.
+    pub connect_timeout_ms: u64,
+    /// The longest pause between two attempts to connect.
+    pub reconnect_max_ms: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            url: SecretString::from("amqp://guest:guest@127.0.0.1:5672"),
+            prefetch: 256,
+            publish_events: true,
+            confirm_timeout_ms: 10_000,
+            connect_timeout_ms: 10_000,
+            reconnect_max_ms: 5_000,
+        }
+    }
+}
+
+impl Settings {
+    pub(crate) fn confirm_timeout(&self) -> Duration {
+        Duration::from_millis(self.confirm_timeout_ms)
+    }
+
+    pub(crate) fn connect_timeout(&self) -> Duration {
+        Duration::from_millis(self.connect_timeout_ms)
+    }
+
+    pub(crate) fn reconnect_max(&self) -> Duration {
+        Duration::from_millis(self.reconnect_max_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_has_a_default() {
+        let settings: Settings = serde_json::from_str("{}").unwrap();
+        assert_eq!(settings.prefetch, 256);
+        assert!(settings.publish_events);
+        assert_eq!(settings.confirm_timeout(), Duration::from_secs(10));
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let refused = serde_json::from_str::<Settings>(r#"{"prefetsch": 1}"#).unwrap_err();
+        assert!(refused.to_string().contains("prefetsch"), "{refused}");
+    }
+
+    #[test]
+    fn the_password_is_not_shown() {
+        let settings: Settings =
+            serde_json::from_str(r#"{"url": "amqp://me:hush@broker/"}"#).unwrap();
+        assert!(!format!("{settings:?}").contains("hush"));
+    }
+}

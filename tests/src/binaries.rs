@@ -1,0 +1,302 @@
+//! The binaries of the suite, run as processes of their own.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{self, Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+/// The services that run as processes of their own.
+pub const SERVICES: [&str; 4] = [
+    "shipment-process",
+    "manifestation",
+    "collection-booking",
+    "carrier-stub",
+];
+
+/// How long anything here may take on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Looks again and again until there is an answer. Nothing else in these tests sleeps.
+///
+/// # Panics
+/// When there is none within the limit.
+pub async fn eventually<T>(
+    what: &str,
+    limit: Duration,
+    mut look: impl AsyncFnMut() -> Option<T>,
+) -> T {
+    let end = Instant::now() + limit;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < end, "{what}: not within {limit:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A binary's path. Builds all of them first, with the profile and into the target folder of the test
+/// that runs; nothing is done where they are fresh.
+///
+/// # Panics
+/// When they cannot be built.
+#[must_use]
+pub fn path(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(build).join(name)
+}
+
+fn build() -> PathBuf {
+    // {target}[/{triple}]/{profile}/deps/{this test}
+    let executable = env::current_exe().unwrap();
+    let profile_folder = executable.ancestors().nth(2).unwrap().to_owned();
+    let profile = profile_folder.file_name().unwrap().to_str().unwrap();
+    let mut target_folder = profile_folder.parent().unwrap();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["build", "--quiet", "--workspace", "--bins"])
+        .args(["--exclude", "xtask", "--profile"])
+        .arg(if profile == "debug" { "dev" } else { profile });
+    if !target_folder.join("CACHEDIR.TAG").exists() {
+        cargo.arg("--target").arg(target_folder.file_name().unwrap());
+        target_folder = target_folder.parent().unwrap();
+    }
+    let built = cargo.arg("--target-dir").arg(target_folder).status();
+    assert!(built.unwrap().success(), "the binaries cannot be built");
+    profile_folder
+}
+
+/// A binary to be run with the settings that are compiled in: none comes from this environment.
+#[must_use]
+pub fn command(name: &str) -> Command {
+    let mut command = Command::new(path(name));
+    command
+        .env_clear()
+        .envs(env::vars_os().filter(|(key, _)| !is_setting(key)))
+        .stdin(Stdio::null());
+    command
+}
+
+fn is_setting(key: &OsString) -> bool {
+    key.to_string_lossy().starts_with("LONGHAUL")
+}
+
+/// The environment variable of a setting: `LONGHAUL__STORE__KIND` for `store.kind`.
+#[must_use]
+pub fn variable(setting: &str) -> String {
+    format!("LONGHAUL__{}", setting.to_uppercase().replace('.', "__"))
+}
+
+/// The setting that says where a binary listens.
+#[must_use]
+pub fn port_setting(name: &str) -> String {
+    let section = match name {
+        "longhaul" => "shipment-process",
+        service => service,
+    };
+    format!("{}.port", section.replace('-', "_"))
+}
+
+/// A port on which nothing listens, and which is given to nobody else.
+///
+/// It is below the ports that the operating system gives to connections: one of these might take it
+/// before the service does, or even connect to itself while the service is waited for.
+///
+/// # Panics
+/// When all are taken.
+#[must_use]
+pub fn free_port() -> u16 {
+    const FIRST: u16 = 20_000;
+    const COUNT: u16 = 12_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Test processes that run side by side begin at different places.
+    let start = u16::try_from(process::id() % 600).unwrap() * 20;
+    for _ in 0..COUNT {
+        let offset = NEXT.fetch_add(1, Ordering::Relaxed) % COUNT;
+        let port = FIRST + (start + offset) % COUNT;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port is free");
+}
+
+/// A binary that runs, in a folder of its own. It is killed when this is dropped; what it logged is
+/// shown when the test fails.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    settings: Vec<(String, String)>,
+    port: u16,
+    folder: TempDir,
+    child: Option<Child>,
+    client: reqwest::Client,
+}
+
+impl Process {
+    /// Starts a binary with these settings (`store.kind`, …), and waits until it is ready.
+    pub async fn start(name: &str, settings: &[(&str, &str)]) -> Self {
+        let mut process = Self::spawn(name, settings);
+        process.ready().await;
+        process
+    }
+
+    /// The same without waiting.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn spawn(name: &str, settings: &[(&str, &str)]) -> Self {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(20))
+            .build()
+            .unwrap();
+        let settings = settings.iter().map(|(k, v)| ((*k).into(), (*v).into()));
+        let mut process = Self {
+            name: name.to_owned(),
+            settings: settings.collect(),
+            port: free_port(),
+            folder: tempfile::tempdir().unwrap(),
+            child: None,
+            client,
+        };
+        process.launch();
+        process
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The address of this path.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The folder in which it runs.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What it has logged, over all its starts.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// Starts it again, at the same address and in the same folder.
+    ///
+    /// # Panics
+    /// When it still runs, or cannot be started.
+    pub fn launch(&mut self) {
+        assert!(self.child.is_none(), "{} runs already", self.name);
+        let open = File::options().create(true).append(true).clone();
+        let log = open.open(self.log_path()).unwrap();
+        let child = command(&self.name)
+            .current_dir(self.folder.path())
+            .env(variable(&port_setting(&self.name)), self.port.to_string())
+            .envs(self.settings.iter().map(|(k, v)| (variable(k), v)))
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn();
+        self.child = Some(child.unwrap());
+    }
+
+    /// Waits until it says that it is ready.
+    ///
+    /// # Panics
+    /// When it ends instead, or takes too long.
+    pub async fn ready(&mut self) {
+        let url = self.url("/health/ready");
+        let what = format!("{} is ready", self.name);
+        eventually(&what, PATIENCE, async || {
+            if let Some(status) = self.child.as_mut().unwrap().try_wait().unwrap() {
+                panic!("{} has ended: {status}", self.name);
+            }
+            let answer = self.client.get(&url).send().await.ok()?;
+            answer.status().is_success().then_some(())
+        })
+        .await;
+    }
+
+    /// `kill -9`.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn kill9(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// `kill -TERM`, without waiting.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn ask_to_stop(&self) {
+        let pid = self.child.as_ref().unwrap().id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// When it takes longer than this.
+    pub async fn ended(&mut self, limit: Duration) -> ExitStatus {
+        let what = format!("{} ends", self.name);
+        let child = self.child.as_mut().unwrap();
+        let status = eventually(&what, limit, async || child.try_wait().unwrap()).await;
+        self.child = None;
+        status
+    }
+
+    /// `kill -TERM`, and waits for the end: at most the grace period as it is set out of the box, for
+    /// answers and for work, and a little more.
+    pub async fn terminate(&mut self) -> ExitStatus {
+        self.ask_to_stop();
+        self.ended(Duration::from_secs(22)).await
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.child.is_some() {
+            self.kill9();
+        }
+        if std::thread::panicking() {
+            const LAST: usize = 100;
+            let log = self.log();
+            let lines: Vec<_> = log.lines().collect();
+            let from = lines.len().saturating_sub(LAST);
+            let shown = lines[from..].join("\n");
+            eprintln!("---- the last lines of {} ----\n{shown}", self.name);
+        }
+    }
+}

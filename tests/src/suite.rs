@@ -1,0 +1,136 @@
+//! The suite in the test's own process, over a store and bus of the test's choice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use event_store::EventStore;
+use host::{Base, Hosted, Settings, Start};
+use message_bus::MessageBus;
+use message_bus_embedded::EmbeddedBus;
+use runtime::{Clock, Environment};
+use serde_json::Value;
+use testkit::ShiftedClock;
+use tower::ServiceExt;
+
+/// When the clocks of these tests begin: half a day before the evening on which a collection tomorrow
+/// is to be booked, everywhere in Europe.
+pub const BEGINNING: &str = "2024-05-26T10:00:00Z";
+
+/// The four services. Dropping it ends them as `kill -9` does: at once, wherever they are.
+pub struct Suite {
+    hosted: Vec<Hosted>,
+}
+
+/// The settings of these tests: carriers that answer soon.
+///
+/// # Panics
+/// When the settings that are compiled in do not fit.
+#[must_use]
+pub fn settings() -> Settings {
+    let environment = [
+        ("LONGHAUL__CARRIER_STUB__DELAY_MS", "2"),
+        ("LONGHAUL__CARRIER_STUB__BOOKS_LATE_AFTER_MS", "100"),
+        ("LONGHAUL__RUNTIME__POLL_INTERVAL_MS", "50"),
+    ];
+    let environment = environment
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .into();
+    Settings::layered(Base::AllInOne, None, environment).expect("the settings fit")
+}
+
+impl Suite {
+    /// Starts the services over this store, on the embedded bus.
+    pub fn embedded(store: Arc<dyn EventStore>) -> Self {
+        let bus = Arc::new(EmbeddedBus::new(store.clone(), contracts::shipment_suite()));
+        let begin = BEGINNING.parse().expect("a timestamp");
+        Self::start(
+            store,
+            bus,
+            Arc::new(ShiftedClock::beginning_at(begin)),
+            &settings(),
+        )
+    }
+
+    /// Starts the services.
+    ///
+    /// # Panics
+    /// When a service does not start.
+    pub fn start(
+        store: Arc<dyn EventStore>,
+        bus: Arc<dyn MessageBus>,
+        clock: Arc<dyn Clock>,
+        settings: &Settings,
+    ) -> Self {
+        let environment = Environment {
+            store,
+            bus,
+            clock,
+            settings: settings.runtime.clone(),
+        };
+        let start = |start: &Start| start(settings, &environment).expect("the service starts");
+        Self {
+            hosted: longhaul::SERVICES.iter().map(start).collect(),
+        }
+    }
+
+    /// Sends a request to the HTTP API; the answer's status and JSON.
+    ///
+    /// # Panics
+    /// When there is no answer, or it is not JSON.
+    pub async fn request(&self, method: &str, path: &str) -> (u16, Value) {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .body(Body::empty());
+        let routes = self.hosted[0].routes.clone();
+        let answer = routes
+            .oneshot(request.expect("a request"))
+            .await
+            .expect("an answer");
+        let status = answer.status().as_u16();
+        let body = to_bytes(answer.into_body(), 1 << 20).await.expect("a body");
+        (status, serde_json::from_slice(&body).expect("JSON"))
+    }
+
+    /// Starts the demonstration of an id.
+    ///
+    /// # Panics
+    /// When that is not accepted.
+    pub async fn post(&self, id: &str) {
+        let (status, body) = self.request("POST", &format!("/{id}")).await;
+        assert_eq!(status, 202, "{id}: {body}");
+    }
+
+    /// Waits until the process of an id has this status.
+    ///
+    /// # Panics
+    /// When it does not get there in time.
+    pub async fn wait_for(&self, id: &str, status: &str) {
+        let mut last = Value::Null;
+        let arrives = async {
+            loop {
+                last = self.request("GET", &format!("/{id}")).await.1;
+                if last["status"] == status {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        if tokio::time::timeout(Duration::from_secs(60), arrives)
+            .await
+            .is_err()
+        {
+            panic!("{id} does not become {status}: {last:#}");
+        }
+    }
+
+    /// Stops the services one after another, letting each finish what it has taken in.
+    pub async fn stop(self) {
+        for hosted in self.hosted {
+            drop((hosted.inbox, hosted.routes));
+            hosted.service.stop().await;
+        }
+    }
+}
