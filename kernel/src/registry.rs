@@ -187,9 +187,7 @@ impl<P: Process> Registry<P> {
             Content::DeadlinePassed(name) if is_over(instance, name, now) => {
                 self.ask(instance, arrival.id, Trigger::DeadlinePassed(name), now)
             }
-            Content::DeadlinePassed(name) => {
-                Err(Refusal::DeadlineNotPending(name.clone()).into())
-            }
+            Content::DeadlinePassed(name) => Err(Refusal::DeadlineNotPending(name.clone()).into()),
         };
         let (refusal, mut records) = match decided {
             Ok(records) => (None, records),

@@ -1,4 +1,9 @@
 //! The guards that stand before every process, on the smallest process that shows them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test fails by panicking"
+)]
 
 use jiff::{SignedDuration, Timestamp};
 use kernel::{
@@ -147,7 +152,7 @@ impl Run {
     }
 }
 
-fn arrival(id: u128, content: Content<Input>) -> Arrival<'_, Input> {
+fn arrival(id: u128, content: Content<Input>) -> Arrival<'static, Input> {
     Arrival {
         id: Uuid::from_u128(id),
         name: "Something",

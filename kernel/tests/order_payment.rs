@@ -3,6 +3,7 @@
 //! An order waits for its payment, for the end of the time in which to pay, or for being cancelled.
 //! All of these may come, in any order and more than once; whatever comes, an order must end in the
 //! state that is right for it, and each effect must happen once.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 

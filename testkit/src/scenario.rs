@@ -97,10 +97,10 @@ where
     P::Command: Debug + PartialEq + Clone,
 {
     fn records(&self) -> &[NewRecord<P::Event, P::Command>] {
-        match &self.outcome {
-            Outcome::Decided(records) => records,
-            other => panic!("it was not decided: {other:?}"),
-        }
+        let Outcome::Decided(records) = &self.outcome else {
+            panic!("it was not decided: {:?}", self.outcome)
+        };
+        records
     }
 
     /// Exactly these decisions were made, in this order.
@@ -143,12 +143,10 @@ where
     /// It was refused, for a reason that holds this text.
     #[track_caller]
     pub fn is_refused(self, reason: &str) -> Self {
-        match &self.outcome {
-            Outcome::Refused(refusal, _) => {
-                assert!(refusal.to_string().contains(reason), "refused: {refusal}");
-            }
-            other => panic!("it was not refused: {other:?}"),
-        }
+        let Outcome::Refused(refusal, _) = &self.outcome else {
+            panic!("it was not refused: {:?}", self.outcome)
+        };
+        assert!(refusal.to_string().contains(reason), "refused: {refusal}");
         self
     }
 

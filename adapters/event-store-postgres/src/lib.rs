@@ -1,1 +1,132 @@
 //! An event store in PostgreSQL.
+//!
+//! It never holds a lock, or anything else, on the server beyond one statement, so that it works
+//! behind a connection pooler too. Start with [`PostgresEventStore::connect`], and with
+//! `longhaul_append` in `migrations/`, where the rules of appending are kept.
+
+mod append;
+mod database;
+mod error;
+mod read;
+mod set_up;
+mod settings;
+
+use async_trait::async_trait;
+use contracts::Partitions;
+use event_store::{
+    Append, Appended, Checkpoint, Cursor, Entry, Error, EventStore, StreamKind, StreamName, WakeUp,
+    WakeUps,
+};
+use tokio::sync::oneshot;
+
+pub use error::{PartitionsDiffer, TimedOut};
+pub use settings::Settings;
+
+use crate::database::Database;
+
+/// A log in a database. Several programs may use the same one.
+#[derive(Debug)]
+pub struct PostgresEventStore {
+    partitions: Partitions,
+    database: Database,
+    wake_ups: WakeUps,
+}
+
+impl PostgresEventStore {
+    /// Connects, and sets the database up where it is new.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database cannot be reached: try again. [`Error::Refused`]
+    /// when the URL is none, or, with [`PartitionsDiffer`], when the database was set up with
+    /// another number of partitions.
+    pub async fn connect(settings: &Settings, partitions: Partitions) -> Result<Self, Error> {
+        let options = settings.options()?;
+        set_up::set_up(&options, settings.timeout(), partitions).await?;
+        Ok(Self {
+            partitions,
+            database: Database::new(options, settings),
+            wake_ups: WakeUps::default(),
+        })
+    }
+
+    /// An append that stops between taking its positions and becoming visible, for tests.
+    ///
+    /// # Errors
+    /// Those of [`EventStore::append`].
+    #[doc(hidden)]
+    pub async fn append_held(
+        &self,
+        appends: &[Append],
+        reached: oneshot::Sender<()>,
+        release: oneshot::Receiver<()>,
+    ) -> Result<Vec<Appended>, Error> {
+        let query = append::query(appends, self.partitions)?;
+        let rows = self.database.fetch_held(query, reached, release).await?;
+        let outcomes = append::outcomes(&rows)?;
+        self.wake_ups
+            .stored(appends.iter().map(|append| append.stream.kind()));
+        Ok(outcomes)
+    }
+}
+
+#[async_trait]
+impl EventStore for PostgresEventStore {
+    async fn append(&self, appends: &[Append]) -> Result<Vec<Appended>, Error> {
+        if appends.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self
+            .database
+            .fetch(append::query(appends, self.partitions)?)
+            .await?;
+        let outcomes = append::outcomes(&rows)?;
+        self.wake_ups
+            .stored(appends.iter().map(|append| append.stream.kind()));
+        Ok(outcomes)
+    }
+
+    async fn read_streams(&self, streams: &[StreamName]) -> Result<Vec<Vec<Entry>>, Error> {
+        if streams.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.database.fetch(read::streams_query(streams)).await?;
+        read::streams(streams, &rows)
+    }
+
+    async fn read_log(
+        &self,
+        kind: &StreamKind,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Vec<Entry>, Error> {
+        let rows = self
+            .database
+            .fetch(read::log_query(kind, after, limit))
+            .await?;
+        rows.iter().map(read::entry).collect()
+    }
+
+    fn wake_ups(&self, kind: &StreamKind) -> WakeUp {
+        self.wake_ups.listen(kind)
+    }
+
+    async fn load_checkpoint(&self, reader: &str) -> Result<Checkpoint, Error> {
+        let rows = self.database.fetch(read::checkpoint_query(reader)).await?;
+        read::checkpoint(&rows)
+    }
+
+    async fn save_checkpoint(&self, reader: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
+        self.database
+            .fetch(append::checkpoint_query(reader, checkpoint))
+            .await
+            .map(drop)
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        self.database.fetch(sqlx::query("select 1")).await.map(drop)
+    }
+
+    fn partitions(&self) -> Partitions {
+        self.partitions
+    }
+}

@@ -122,6 +122,8 @@ fn migrator() -> Migrator {
         log,
         false,
     )]);
+    // A name of our own, since others may keep their tables in the same file.
+    migrator.dangerous_set_table_name("event_store_migrations");
     // Migrations only add, so a program may run on a file that a later one has set up.
     migrator.set_ignore_missing(true);
     migrator.set_locking(false);

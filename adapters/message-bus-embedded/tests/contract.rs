@@ -1,4 +1,5 @@
 //! The embedded bus keeps the promises of every message bus.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};

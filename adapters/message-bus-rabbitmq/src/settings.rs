@@ -14,7 +14,9 @@ pub struct Settings {
     pub url: SecretString,
     /// How many unacknowledged messages a subscription may hold for each partition, at least 1.
     pub prefetch: u16,
-    /// Whether events also go to the exchange `longhaul.events`, for other programs.
+    /// Whether events also go to the exchange `longhaul.events`, for other programs. It is a setting of
+    /// the bus as a whole, and set by whoever reads that.
+    #[serde(skip, default = "yes")]
     pub publish_events: bool,
     /// How long a batch may wait for its publisher confirms.
     pub confirm_timeout_ms: u64,
@@ -22,6 +24,10 @@ pub struct Settings {
     pub connect_timeout_ms: u64,
     /// The longest pause between two attempts to connect.
     pub reconnect_max_ms: u64,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Default for Settings {

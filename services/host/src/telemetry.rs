@@ -10,7 +10,9 @@ use crate::settings::{LogFormat, Telemetry};
 /// Begins to log. Called again in the same process (as tests do), it changes nothing.
 pub(crate) fn start(settings: &Telemetry) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&settings.log)
-        .with_context(|| format!("telemetry.log = {:?} is no filter", settings.log))?;
+        .with_context(|| format!("telemetry.log = {:?} is no filter", settings.log))?
+        // It would log whole messages, and bodies are never logged.
+        .add_directive("lapin::returned_messages=off".parse()?);
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

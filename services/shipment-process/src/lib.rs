@@ -57,10 +57,15 @@ pub fn registry(
             },
         ),
     ];
-    let classify = move |input: &Input| match input {
-        Input::Process(start) if start.legs.len() == 1 => Some(domestic.clone()),
-        Input::Process(_) => Some(international.clone()),
-        _ => None,
+    let classify = move |input: &Input| {
+        let Input::Process(start) = input else {
+            return None;
+        };
+        Some(if start.legs.len() == 1 {
+            domestic.clone()
+        } else {
+            international.clone()
+        })
     };
     Ok(Registry::new(classify, processes))
 }

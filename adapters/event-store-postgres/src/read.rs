@@ -1,0 +1,123 @@
+//! What is read, always by one statement: it sees one state of the database.
+
+use std::collections::HashMap;
+
+use contracts::{MessageId, Partition};
+use event_store::{
+    Checkpoint, Cursor, Entry, Error, NewEntry, Position, StreamKind, StreamName, Version,
+};
+use serde_json::value::RawValue;
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use crate::database::Statement;
+use crate::error::{corrupt, translate};
+
+/// Asks for whole streams.
+pub(crate) fn streams_query(streams: &[StreamName]) -> Statement<'_> {
+    let names: Vec<&str> = streams.iter().map(StreamName::as_str).collect();
+    sqlx::query(
+        "select position, partition, stream_id, version, id, type, data::text, metadata::text,
+                recorded_at
+         from longhaul_read_streams($1)",
+    )
+    .bind(names)
+}
+
+/// The answer, in the order asked for. Each stream comes in the order of versions.
+pub(crate) fn streams(asked: &[StreamName], rows: &[PgRow]) -> Result<Vec<Vec<Entry>>, Error> {
+    let mut places = HashMap::new();
+    for (place, stream) in asked.iter().enumerate() {
+        places.entry(stream.as_str()).or_insert(place);
+    }
+    let mut found = vec![Vec::new(); asked.len()];
+    for row in rows {
+        let entry = entry(row)?;
+        let place = places.get(entry.stream.as_str());
+        let place = place.ok_or_else(|| corrupt("an answer to no question"))?;
+        found[*place].push(entry);
+    }
+    // What was asked for twice was read once.
+    for (place, stream) in asked.iter().enumerate() {
+        let first = places[stream.as_str()];
+        if first != place {
+            found[place] = found[first].clone();
+        }
+    }
+    Ok(found)
+}
+
+/// Asks for a part of a log.
+pub(crate) fn log_query<'q>(kind: &'q StreamKind, after: &Cursor, limit: usize) -> Statement<'q> {
+    let (partitions, positions): (Vec<i32>, Vec<i64>) = after
+        .iter()
+        .map(|(partition, position)| (i32::from(partition.0), clamped(position.0)))
+        .unzip();
+    sqlx::query(
+        "select position, partition, stream_id, version, id, type, data::text, metadata::text,
+                recorded_at
+         from longhaul_read_log($1, $2, $3, $4)",
+    )
+    .bind(kind.as_str())
+    .bind(partitions)
+    .bind(positions)
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+}
+
+/// Asks where a reader stands.
+pub(crate) fn checkpoint_query(reader: &str) -> Statement<'_> {
+    sqlx::query("select partition, position, state::text from checkpoints where reader = $1")
+        .bind(reader)
+}
+
+/// The answer.
+pub(crate) fn checkpoint(rows: &[PgRow]) -> Result<Checkpoint, Error> {
+    let mut checkpoint = Checkpoint::default();
+    for row in rows {
+        let state: Option<String> = row.try_get("state").map_err(translate)?;
+        let state = state
+            .map(RawValue::from_string)
+            .transpose()
+            .map_err(corrupt)?;
+        checkpoint
+            .partitions
+            .insert(partition(row)?, (position(row)?, state));
+    }
+    Ok(checkpoint)
+}
+
+/// An entry as it was stored.
+pub(crate) fn entry(row: &PgRow) -> Result<Entry, Error> {
+    let text = |column| row.try_get::<&str, _>(column).map_err(translate);
+    let version: i64 = row.try_get("version").map_err(translate)?;
+    let id: uuid::Uuid = row.try_get("id").map_err(translate)?;
+    let recorded_at: jiff_sqlx::Timestamp = row.try_get("recorded_at").map_err(translate)?;
+    Ok(Entry {
+        position: position(row)?,
+        partition: partition(row)?,
+        stream: StreamName::parse(text("stream_id")?.to_owned()).map_err(corrupt)?,
+        version: Version(u64::try_from(version).map_err(corrupt)?),
+        content: NewEntry {
+            id: MessageId::from(id),
+            type_name: text("type")?.to_owned(),
+            data: RawValue::from_string(text("data")?.to_owned()).map_err(corrupt)?,
+            recorded_at: recorded_at.to_jiff(),
+            metadata: serde_json::from_str(text("metadata")?).map_err(corrupt)?,
+        },
+    })
+}
+
+fn position(row: &PgRow) -> Result<Position, Error> {
+    let position: i64 = row.try_get("position").map_err(translate)?;
+    Ok(Position(u64::try_from(position).map_err(corrupt)?))
+}
+
+fn partition(row: &PgRow) -> Result<Partition, Error> {
+    let partition: i32 = row.try_get("partition").map_err(translate)?;
+    Ok(Partition(u16::try_from(partition).map_err(corrupt)?))
+}
+
+/// PostgreSQL's integers end where nobody's positions reach.
+pub(crate) fn clamped(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,109 @@
+//! Making the database ready.
+
+use std::time::Duration;
+
+use contracts::Partitions;
+use event_store::Error;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection, SqlSafeStr};
+use tokio::time::timeout;
+
+use crate::error::{PartitionsDiffer, TimedOut, corrupt, refused, translate, translate_migration};
+
+/// How long setting up may take; it may wait for another program that does the same.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Applies what the database lacks, and checks that it is meant for as many partitions.
+pub(crate) async fn set_up(
+    options: &PgConnectOptions,
+    to_connect: Duration,
+    partitions: Partitions,
+) -> Result<(), Error> {
+    let mut connection = within(to_connect, async {
+        options.connect().await.map_err(translate)
+    })
+    .await?;
+    let stored = within(PATIENCE, migrate(&mut connection, partitions)).await?;
+    // The work is done; a connection that cannot say goodbye is no reason to fail.
+    drop(connection.close().await);
+    if stored == partitions.count() {
+        Ok(())
+    } else {
+        Err(refused(PartitionsDiffer {
+            stored,
+            configured: partitions.count(),
+        }))
+    }
+}
+
+/// One transaction under a lock that ends with it: of several programs that start together, one
+/// does the work and the others find it done. sqlx's own lock belongs to the session, which does
+/// not hold behind a connection pooler.
+async fn migrate(connection: &mut PgConnection, partitions: Partitions) -> Result<u16, Error> {
+    let mut transaction = connection.begin().await.map_err(translate)?;
+    sqlx::raw_sql(
+        "set local statement_timeout = 0;
+         select pg_advisory_xact_lock(hashtextextended('longhaul/set up', 0));",
+    )
+    .execute(&mut *transaction)
+    .await
+    .map_err(translate)?;
+    // `run` would be the public way to say this, but its future cannot be sent between threads.
+    migrator()
+        .run_direct(None, &mut *transaction, false)
+        .await
+        .map_err(translate_migration)?;
+    sqlx::query("insert into log_settings (partitions) values ($1) on conflict do nothing")
+        .bind(i32::from(partitions.count()))
+        .execute(&mut *transaction)
+        .await
+        .map_err(translate)?;
+    let stored: i32 = sqlx::query_scalar("select partitions from log_settings")
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(translate)?;
+    transaction.commit().await.map_err(translate)?;
+    u16::try_from(stored).map_err(corrupt)
+}
+
+fn migrator() -> Migrator {
+    let migration = |version, description: &'static str, sql: &'static str| {
+        let sql = sql.into_sql_str();
+        Migration::new(
+            version,
+            description.into(),
+            MigrationType::Simple,
+            sql,
+            false,
+        )
+    };
+    let mut migrator = Migrator::with_migrations(vec![
+        migration(1, "log", include_str!("../migrations/0001_log.sql")),
+        migration(
+            2,
+            "functions",
+            include_str!("../migrations/0002_functions.sql"),
+        ),
+    ]);
+    // A name of our own, since others may keep their tables in the same database.
+    migrator.dangerous_set_table_name("event_store_migrations");
+    // Migrations only add, so a program may run on a database that a later one has set up.
+    migrator.set_ignore_missing(true);
+    migrator.set_locking(false);
+    migrator
+}
+
+async fn within<T>(
+    time: Duration,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    timeout(time, work).await.unwrap_or_else(|_| {
+        Err(Error::Unavailable(
+            TimedOut {
+                timeout_ms: time.as_millis(),
+            }
+            .into(),
+        ))
+    })
+}

@@ -1,0 +1,92 @@
+//! Where the database is, and how it is used.
+
+use std::time::Duration;
+
+use event_store::Error;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use sqlx::postgres::PgConnectOptions;
+
+/// How the log is reached.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// `postgres://user:password@host:port/database`, with the parameters that libpq knows.
+    pub url: SecretString,
+    /// The most connections at once. Appends of one partition wait for each other anyway; a few are
+    /// enough.
+    #[serde(default = "default_max_connections")]
+    pub max_connections: u32,
+    /// How long any call may take, in milliseconds; then it is unavailable.
+    #[serde(default = "default_timeout_ms")]
+    pub timeout_ms: u64,
+}
+
+fn default_max_connections() -> u32 {
+    4
+}
+
+fn default_timeout_ms() -> u64 {
+    10_000
+}
+
+impl Settings {
+    /// The defaults for a database.
+    #[must_use]
+    pub fn at(url: impl Into<String>) -> Self {
+        Self {
+            url: SecretString::from(url.into()),
+            max_connections: default_max_connections(),
+            timeout_ms: default_timeout_ms(),
+        }
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms)
+    }
+
+    pub(crate) fn options(&self) -> Result<PgConnectOptions, Error> {
+        let options: PgConnectOptions = self
+            .url
+            .expose_secret()
+            .parse()
+            .map_err(|error: sqlx::Error| Error::Refused(error.into()))?;
+        Ok(match options.get_application_name() {
+            Some(_) => options,
+            None => options.application_name("longhaul"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_url_is_needed() {
+        let settings: Settings = serde_json::from_str(r#"{"url":"postgres://h/d"}"#).unwrap();
+        assert_eq!((settings.max_connections, settings.timeout_ms), (4, 10_000));
+        assert_eq!(settings.options().unwrap().get_host(), "h");
+    }
+
+    #[test]
+    fn unknown_settings_are_refused_by_name() {
+        let wrong = r#"{"url":"postgres://h/d","pool":1}"#;
+        let error = serde_json::from_str::<Settings>(wrong).unwrap_err();
+        assert!(error.to_string().contains("pool"), "{error}");
+    }
+
+    #[test]
+    fn the_password_is_not_shown() {
+        let settings = Settings::at("postgres://user:hidden@h/d");
+        assert!(!format!("{settings:?}").contains("hidden"));
+    }
+
+    #[test]
+    fn a_url_that_is_none_is_refused() {
+        assert!(matches!(
+            Settings::at("nowhere").options(),
+            Err(Error::Refused(_))
+        ));
+    }
+}
