@@ -41,6 +41,8 @@ pub enum Record<E> {
     /// The input that was parked longest is no longer parked: the records beside this one are what
     /// it led to.
     ParkedInputHandled,
+    /// A person has given up the input that was parked longest.
+    ParkedInputDiscarded,
 }
 
 impl<E> Record<E> {
@@ -49,9 +51,10 @@ impl<E> Record<E> {
         match self {
             Self::Event(e) => event(e),
             Self::CategoryChanged { .. } => true,
-            Self::TriggerIgnored { .. } | Self::InputParked { .. } | Self::ParkedInputHandled => {
-                false
-            }
+            Self::TriggerIgnored { .. }
+            | Self::InputParked { .. }
+            | Self::ParkedInputHandled
+            | Self::ParkedInputDiscarded => false,
         }
     }
 }

@@ -127,6 +127,18 @@ impl<P: Process> Registry<P> {
         Ok(records)
     }
 
+    /// Gives up the input that was parked longest: it can never be decided, and those behind it should
+    /// not wait any longer.
+    pub fn discard_parked(
+        &self,
+        instance: &mut Instance<P::State>,
+    ) -> Option<NewRecord<P::Event, P::Command>> {
+        let input_id = instance.parked.front()?.input_id;
+        let record = bookkeeping(instance, input_id, Record::ParkedInputDiscarded);
+        self.apply(instance, &record);
+        Some(record)
+    }
+
     /// Moves an instance on by a record of its stream. A decision that was made under a category
     /// that is not here cannot be read: see [`Instance::unreadable`].
     pub fn apply<C>(&self, instance: &mut Instance<P::State>, record: &NewRecord<P::Event, C>) {
@@ -158,7 +170,7 @@ impl<P: Process> Registry<P> {
                 reason: reason.clone(),
                 input: input.clone(),
             }),
-            Record::ParkedInputHandled => {
+            Record::ParkedInputHandled | Record::ParkedInputDiscarded => {
                 instance.parked.pop_front();
             }
         }

@@ -12,9 +12,15 @@ const CATEGORY_CHANGED: &str = "ProcessCategoryChanged";
 const TRIGGER_IGNORED: &str = "TriggerIgnored";
 const INPUT_PARKED: &str = "InputParked";
 const PARKED_INPUT_HANDLED: &str = "ParkedInputHandled";
+const PARKED_INPUT_DISCARDED: &str = "ParkedInputDiscarded";
 
 /// The stored names of records that are bookkeeping, and never told to other services.
-pub const BOOKKEEPING: [&str; 3] = [TRIGGER_IGNORED, INPUT_PARKED, PARKED_INPUT_HANDLED];
+pub const BOOKKEEPING: [&str; 4] = [
+    TRIGGER_IGNORED,
+    INPUT_PARKED,
+    PARKED_INPUT_HANDLED,
+    PARKED_INPUT_DISCARDED,
+];
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -136,6 +142,7 @@ fn write<E: MessageSet>(
             })?,
         ),
         Record::ParkedInputHandled => (PARKED_INPUT_HANDLED, to_raw_value(&Nothing {})?),
+        Record::ParkedInputDiscarded => (PARKED_INPUT_DISCARDED, to_raw_value(&Nothing {})?),
     })
 }
 
@@ -185,6 +192,7 @@ pub fn decode<E: MessageSet, C>(entry: &Entry) -> Result<NewRecord<E, C>, Decode
             }
         }
         PARKED_INPUT_HANDLED => Record::ParkedInputHandled,
+        PARKED_INPUT_DISCARDED => Record::ParkedInputDiscarded,
         _ => Record::Event(E::decode(name, data)?),
     };
     let metadata = &content.metadata;

@@ -4,16 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use contracts::{Envelope, MessageId, ServiceName};
-use event_store::{Append, Appended, Entry, EventStore, NewEntry, StreamKind, StreamName, Version};
-use jiff::{SignedDuration, Timestamp};
-use kernel::{Arrival, Instance, NewRecord, Outcome, Refusal, Registry};
+use contracts::ServiceName;
+use event_store::{Append, Appended, EventStore, NewEntry, StreamKind, StreamName, Version};
+use kernel::{Refusal, Registry};
 use tokio_util::sync::CancellationToken;
-use tracing::{Span, debug, error, info, info_span, warn};
+use tracing::{error, warn};
 
-use crate::codec::{self, Cause};
+use crate::decision::{Decision, Loaded};
 use crate::inbox::Failure;
-use crate::input::{Kept, content};
 use crate::{Backoff, Clock, Input, Runnable, Settings};
 
 /// What became of an input, now that it is stored.
@@ -50,13 +48,6 @@ pub struct Handler<P: Runnable> {
     clock: Arc<dyn Clock>,
     cache: quick_cache::unsync::Cache<StreamName, Loaded<P::State>>,
     stop: CancellationToken,
-}
-
-/// An instance, and when its last record was made.
-pub struct Loaded<S> {
-    /// The instance.
-    pub instance: Instance<S>,
-    last: Timestamp,
 }
 
 /// The inputs of one stream, each with its place in the batch.
@@ -238,207 +229,25 @@ impl<P: Runnable> Handler<P> {
 
     /// Decides the inputs of one instance.
     fn plan(&self, group: Group, mut loaded: Loaded<P::State>) -> Planned<P::State> {
-        let mut entries = Vec::new();
-        let mut handled = Vec::new();
-        for (_, input) in &group.inputs {
-            let span = self.span(input);
-            let _entered = span.enter();
-            handled.push(match input {
-                Input::Message(message) => {
-                    let (content, not_before) = content(&message.type_name, &message.data);
-                    let kept = || keep(&Kept::Message(message.clone()));
-                    let arrival = Arrival {
-                        id: message.id.uuid(),
-                        name: &message.type_name,
-                        content,
-                        whole: &kept,
-                    };
-                    let cause = Cause {
-                        correlation_id: message.correlation_id,
-                        traceparent: message.traceparent.as_ref(),
-                    };
-                    let now = self.clock.now().max(not_before.unwrap_or(Timestamp::MIN));
-                    let outcome = self.registry.handle(&mut loaded.instance, arrival, now);
-                    self.record(
-                        &group.stream,
-                        &mut loaded,
-                        outcome,
-                        &cause,
-                        now,
-                        &mut entries,
-                    )
-                }
-                Input::Unreadable(found) => {
-                    let kept = || {
-                        keep(&Kept::Unreadable {
-                            reason: found.reason.clone(),
-                            raw: found.raw.clone(),
-                        })
-                    };
-                    let arrival = Arrival {
-                        id: found.id.uuid(),
-                        name: "unreadable",
-                        content: kernel::Content::Unreadable(found.reason.clone()),
-                        whole: &kept,
-                    };
-                    let now = self.clock.now();
-                    let cause = Cause {
-                        correlation_id: found.id,
-                        traceparent: None,
-                    };
-                    let outcome = self.registry.handle(&mut loaded.instance, arrival, now);
-                    self.record(
-                        &group.stream,
-                        &mut loaded,
-                        outcome,
-                        &cause,
-                        now,
-                        &mut entries,
-                    )
-                }
-                Input::Redrive { .. } => self.redrive(&group.stream, &mut loaded, &mut entries),
-            });
-        }
+        let mut decision = Decision {
+            service: self.service.as_str(),
+            registry: &self.registry,
+            clock: &*self.clock,
+            stream: &group.stream,
+            loaded: &mut loaded,
+            entries: Vec::new(),
+        };
+        let handled = group
+            .inputs
+            .iter()
+            .map(|(_, input)| decision.decide(input))
+            .collect();
+        let entries = decision.entries;
         Planned {
             group,
             loaded,
             entries,
             handled,
-        }
-    }
-
-    /// Tries what is parked again, in order, until an input still cannot be decided.
-    fn redrive(
-        &self,
-        stream: &StreamName,
-        loaded: &mut Loaded<P::State>,
-        entries: &mut Vec<NewEntry>,
-    ) -> Handled {
-        let mut handled = 0;
-        let mut reason = None;
-        while let Some(parked) = loaded.instance.parked().front() {
-            let whole = parked.input.clone();
-            let id = MessageId::from(parked.input_id);
-            let (name, content, not_before, correlation_id, traceparent) =
-                match serde_json::from_str(&whole) {
-                    Ok(Kept::Message(message)) => {
-                        let (content, not_before) = content(&message.type_name, &message.data);
-                        let Envelope {
-                            type_name,
-                            correlation_id,
-                            traceparent,
-                            ..
-                        } = message;
-                        (type_name, content, not_before, correlation_id, traceparent)
-                    }
-                    Ok(Kept::Unreadable { reason, .. }) => {
-                        let content = kernel::Content::Unreadable(reason);
-                        ("unreadable".to_owned(), content, None, id, None)
-                    }
-                    Err(error) => {
-                        let content = kernel::Content::Unreadable(error.to_string());
-                        ("unreadable".to_owned(), content, None, id, None)
-                    }
-                };
-            let now = self.clock.now().max(not_before.unwrap_or(Timestamp::MIN));
-            let arrival = Arrival {
-                id: id.uuid(),
-                name: &name,
-                content,
-                whole: &|| whole.clone(),
-            };
-            match self
-                .registry
-                .retry_parked(&mut loaded.instance, arrival, now)
-            {
-                Ok(records) => {
-                    let cause = Cause {
-                        correlation_id,
-                        traceparent: traceparent.as_ref(),
-                    };
-                    self.encode(stream, loaded, records, &cause, now, entries);
-                    handled += 1;
-                }
-                Err(why) => {
-                    reason = Some(why);
-                    break;
-                }
-            }
-        }
-        Handled::Redriven {
-            handled,
-            remaining: loaded.instance.parked().len(),
-            reason,
-        }
-    }
-
-    fn record(
-        &self,
-        stream: &StreamName,
-        loaded: &mut Loaded<P::State>,
-        outcome: Outcome<P::Event, P::Command>,
-        cause: &Cause<'_>,
-        now: Timestamp,
-        entries: &mut Vec<NewEntry>,
-    ) -> Handled {
-        let handled = match &outcome {
-            Outcome::Duplicate => Handled::Duplicate,
-            Outcome::Decided(_) => Handled::Decided,
-            Outcome::Refused(refusal, _) => Handled::Refused(refusal.clone()),
-            Outcome::Parked(_) => Handled::Parked,
-        };
-        let before = entries.len();
-        self.encode(stream, loaded, outcome.into_records(), cause, now, entries);
-        let decided = || {
-            let names: Vec<_> = entries[before..]
-                .iter()
-                .map(|e| e.type_name.as_str())
-                .collect();
-            names.join(", ")
-        };
-        match &handled {
-            Handled::Duplicate => debug!("handled before"),
-            Handled::Decided => info!(decided = decided(), "decided"),
-            Handled::Refused(refusal) => info!(%refusal, "refused"),
-            Handled::Parked | Handled::Redriven { .. } => {
-                let reason = loaded
-                    .instance
-                    .parked()
-                    .back()
-                    .map(|parked| parked.reason.as_str());
-                error!(reason, "parked: it waits until someone has it tried again");
-            }
-        }
-        handled
-    }
-
-    /// Turns records into entries. The instance has moved on by them already.
-    fn encode(
-        &self,
-        stream: &StreamName,
-        loaded: &mut Loaded<P::State>,
-        records: Vec<NewRecord<P::Event, P::Command>>,
-        cause: &Cause<'_>,
-        now: Timestamp,
-        entries: &mut Vec<NewEntry>,
-    ) {
-        let mut version = loaded.instance.version() - records.len() as u64;
-        for record in records {
-            version += 1;
-            // Times increase strictly within a stream, so that ordering by time is ordering by version.
-            let microsecond = SignedDuration::from_micros(1);
-            loaded.last = now.max(loaded.last.checked_add(microsecond).unwrap_or(loaded.last));
-            let process = record
-                .category
-                .as_ref()
-                .and_then(|c| self.registry.process(c));
-            let is_public = |event: &P::Event| process.is_none_or(|p| p.is_public(event));
-            match codec::encode(stream, version, record, is_public, cause, loaded.last) {
-                Ok(entry) => entries.push(entry),
-                // No message of ours fails to be written as JSON; were it to, the append would be
-                // short, its expected version wrong, and nothing would be stored.
-                Err(error) => error!(%error, "a decision cannot be written as JSON"),
-            }
         }
     }
 
@@ -485,60 +294,12 @@ impl<P: Runnable> Handler<P> {
             }
         }
     }
-
-    fn span(&self, input: &Input) -> Span {
-        match input {
-            Input::Message(message) => info_span!(
-                "handle",
-                service = %self.service,
-                instance_id = message.subject,
-                message_type = message.type_name,
-                message_id = %message.id,
-                correlation_id = %message.correlation_id,
-                causation_id = %message.causation_id,
-            ),
-            Input::Unreadable(found) => info_span!(
-                "handle",
-                service = %self.service,
-                instance_id = found.subject,
-                message_type = "unreadable",
-                message_id = %found.id,
-            ),
-            Input::Redrive { instance } => {
-                info_span!("redrive", service = %self.service, instance_id = instance)
-            }
-        }
-    }
-}
-
-impl<S: Clone> Loaded<S> {
-    /// The instance that these entries tell of.
-    pub fn replay<P: Runnable<State = S>>(registry: &Registry<P>, entries: &[Entry]) -> Self {
-        let mut instance = Instance::default();
-        for entry in entries {
-            match codec::decode::<P::Event, P::Command>(entry) {
-                Ok(record) => registry.apply(&mut instance, &record),
-                Err(error) => {
-                    let input_id = entry.content.metadata.input_id.uuid();
-                    instance.skip_unreadable(input_id, error.to_string());
-                }
-            }
-        }
-        let last = entries
-            .last()
-            .map_or(Timestamp::MIN, |entry| entry.content.recorded_at);
-        Self { instance, last }
-    }
 }
 
 fn fail<'a>(results: &mut Results, groups: impl IntoIterator<Item = &'a Group>, failure: &Failure) {
     for (place, _) in groups.into_iter().flat_map(|group| &group.inputs) {
         results[*place] = Some(Err(failure.clone()));
     }
-}
-
-fn keep(kept: &Kept) -> String {
-    serde_json::to_string(kept).unwrap_or_else(|error| format!("it cannot be kept: {error}"))
 }
 
 /// An error with all its causes, for a log line.

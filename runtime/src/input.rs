@@ -43,6 +43,8 @@ pub enum Input {
     Redrive {
         /// The instance.
         instance: String,
+        /// Whether the input that has been parked longest is to be given up first.
+        discard_first: bool,
     },
 }
 
@@ -160,7 +162,7 @@ impl Input {
         let named = match self {
             Self::Message(message) => Some(&message.subject),
             Self::Unreadable(found) => found.subject.as_ref(),
-            Self::Redrive { instance } => Some(instance),
+            Self::Redrive { instance, .. } => Some(instance),
         };
         match named {
             Some(name)

@@ -198,6 +198,7 @@ async fn what_cannot_be_read_parks_its_instance_and_nobody_else() {
     let redrive = || {
         vec![Arrived::Redrive {
             instance: "A".to_owned(),
+            discard_first: false,
         }]
     };
     let Handled::Redriven {
@@ -362,4 +363,43 @@ async fn whoever_stops_no_longer_waits_for_the_store() {
     stop.cancel();
     let results = handler.handle(vec![message("Open", "A", 1)]).await;
     assert!(matches!(results[0], Err(Failure::Stopped)), "{results:?}");
+}
+
+#[tokio::test]
+async fn what_can_never_be_read_is_given_up_by_a_person_and_the_rest_goes_on() {
+    let store = memory();
+    let mut handler = handler(older(), &store, clock(), &CancellationToken::new());
+    let garbage = Arrived::Unreadable(Unreadable {
+        id: MessageId::derive(&["garbage"]),
+        subject: Some("A".to_owned()),
+        reason: "no JSON".to_owned(),
+        raw: "garbage".to_owned(),
+    });
+    let batch = vec![message("Open", "A", 1), garbage, message("Note", "A", 2)];
+    handler.handle(batch).await;
+    for discard_first in [false, true] {
+        let redrive = Arrived::Redrive {
+            instance: "A".to_owned(),
+            discard_first,
+        };
+        let redriven = handled(handler.handle(vec![redrive]).await).remove(0);
+        let expected = if discard_first {
+            Handled::Redriven {
+                handled: 1,
+                remaining: 0,
+                reason: None,
+            }
+        } else {
+            Handled::Redriven {
+                handled: 0,
+                remaining: 2,
+                reason: Some("no JSON".to_owned()),
+            }
+        };
+        assert_eq!(redriven, expected);
+    }
+    assert_eq!(
+        names(&store, "A").await[3..],
+        ["ParkedInputDiscarded", "Noted", "ParkedInputHandled"]
+    );
 }

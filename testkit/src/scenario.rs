@@ -162,7 +162,8 @@ where
             Record::CategoryChanged { .. }
             | Record::TriggerIgnored { .. }
             | Record::InputParked { .. }
-            | Record::ParkedInputHandled => None,
+            | Record::ParkedInputHandled
+            | Record::ParkedInputDiscarded => None,
         };
         self.records().iter().filter_map(event).collect()
     }

@@ -9,11 +9,10 @@ mod process;
 use std::sync::Arc;
 
 use contracts::carrier::SERVICE;
-use contracts::shipment_suite;
 use host::{Hosted, Settings};
 use jiff::SignedDuration;
 use kernel::{Category, Registry};
-use runtime::{Environment, Service};
+use runtime::Environment;
 
 pub use process::{Carriers, Input, Ledger};
 
@@ -28,14 +27,5 @@ pub fn start(settings: &Settings, environment: &Environment) -> anyhow::Result<H
         books_late_after: SignedDuration::from_millis(settings.books_late_after_ms),
     };
     let registry = Registry::single(Category::parse("carrier-1.0")?, process);
-    let topology = shipment_suite();
-    let contract = topology
-        .service(&SERVICE)
-        .ok_or_else(|| anyhow::anyhow!("no {SERVICE}"))?;
-    let (service, inbox) = Service::start(contract, Arc::new(registry), environment);
-    Ok(Hosted {
-        service,
-        inbox,
-        routes: Default::default(),
-    })
+    Hosted::start(&SERVICE, Arc::new(registry), environment)
 }

@@ -9,11 +9,10 @@ mod schedule;
 use std::sync::Arc;
 
 use contracts::collection::SERVICE;
-use contracts::shipment_suite;
 use host::{Hosted, Settings};
 use jiff::SignedDuration;
 use kernel::{Category, Registry};
-use runtime::{Environment, Service};
+use runtime::Environment;
 
 pub use process::{CollectionBooking, Input, State};
 pub use schedule::book_at;
@@ -29,14 +28,5 @@ pub fn start(settings: &Settings, environment: &Environment) -> anyhow::Result<H
         carrier_timeout: SignedDuration::from_millis(settings.carrier_timeout_ms),
     };
     let registry = Registry::single(Category::parse("collection-booking-1.0")?, process);
-    let topology = shipment_suite();
-    let contract = topology
-        .service(&SERVICE)
-        .ok_or_else(|| anyhow::anyhow!("no {SERVICE}"))?;
-    let (service, inbox) = Service::start(contract, Arc::new(registry), environment);
-    Ok(Hosted {
-        service,
-        inbox,
-        routes: Default::default(),
-    })
+    Hosted::start(&SERVICE, Arc::new(registry), environment)
 }

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::Router;
+use contracts::{ServiceName, shipment_suite};
 use futures::future::{join_all, select_all};
-use runtime::{Clock, Environment, Inbox, Service};
+use kernel::Registry;
+use runtime::{Clock, Environment, Inbox, Runnable, Service};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +26,29 @@ pub struct Hosted {
     pub inbox: Inbox,
     /// What it answers over HTTP, beside what every service does.
     pub routes: Router,
+}
+
+impl Hosted {
+    /// Starts the service of this name with its processes; it has no routes of its own.
+    ///
+    /// # Errors
+    /// When the suite has no service of this name.
+    pub fn start<P: Runnable>(
+        name: &ServiceName,
+        registry: Arc<Registry<P>>,
+        environment: &Environment,
+    ) -> anyhow::Result<Self> {
+        let suite = shipment_suite();
+        let contract = suite
+            .service(name)
+            .with_context(|| format!("the suite has no service {name}"))?;
+        let (service, inbox) = Service::start(contract, registry, environment);
+        Ok(Self {
+            service,
+            inbox,
+            routes: Router::new(),
+        })
+    }
 }
 
 /// Starts a service; each service's library has one.

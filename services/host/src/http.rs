@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
@@ -47,6 +48,7 @@ pub(crate) fn router(
         )
         .route("/health/ready", get(ready))
         .route("/parked/{service}/{instance}/redrive", post(redrive))
+        .route("/parked/{service}/{instance}/discard", post(discard_first))
         .with_state(shared)
         .merge(services)
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address"))
@@ -80,31 +82,54 @@ async fn ready(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, Problem
     }
 }
 
+type Parked = Result<Path<(String, String)>, PathRejection>;
+
 async fn redrive(
     State(shared): State<Arc<Shared>>,
-    Path((service, instance)): Path<(String, String)>,
+    parked: Parked,
 ) -> Result<Json<Value>, Problem> {
-    let inbox = shared.inboxes.get(&service).ok_or_else(|| {
-        let known: Vec<_> = shared.inboxes.keys().map(String::as_str).collect();
-        let detail = format!(
-            "there is no service {service} here, but {}",
-            known.join(", ")
-        );
-        Problem::new(StatusCode::NOT_FOUND, detail)
-    })?;
-    match inbox.submit_one(Input::Redrive { instance }).await {
-        Ok(Handled::Redriven {
-            handled,
-            remaining,
-            reason,
-        }) => Ok(Json(
-            json!({ "handled": handled, "remaining": remaining, "reason": reason }),
-        )),
-        Ok(other) => Err(Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            format!("unexpected: {other:?}"),
-        )),
-        Err(failure) => Err(Problem::unavailable(failure.to_string())),
+    shared.redrive(parked, false).await
+}
+
+async fn discard_first(
+    State(shared): State<Arc<Shared>>,
+    parked: Parked,
+) -> Result<Json<Value>, Problem> {
+    shared.redrive(parked, true).await
+}
+
+impl Shared {
+    async fn redrive(&self, parked: Parked, discard_first: bool) -> Result<Json<Value>, Problem> {
+        let Path((service, instance)) =
+            parked.map_err(|rejection| Problem::new(rejection.status(), rejection.body_text()))?;
+        let inbox = self.inboxes.get(&service).ok_or_else(|| {
+            let known: Vec<_> = self.inboxes.keys().map(String::as_str).collect();
+            let detail = format!(
+                "there is no service {service} here, but {}",
+                known.join(", ")
+            );
+            Problem::new(StatusCode::NOT_FOUND, detail)
+        })?;
+        match inbox
+            .submit_one(Input::Redrive {
+                instance,
+                discard_first,
+            })
+            .await
+        {
+            Ok(Handled::Redriven {
+                handled,
+                remaining,
+                reason,
+            }) => Ok(Json(
+                json!({ "handled": handled, "remaining": remaining, "reason": reason }),
+            )),
+            Ok(other) => Err(Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                format!("unexpected: {other:?}"),
+            )),
+            Err(failure) => Err(Problem::unavailable(failure.to_string())),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -38,6 +38,8 @@ pub(crate) struct Api {
 }
 
 type Shared = State<Arc<Api>>;
+/// The id in an address, which may be no text at all.
+type Id = Result<Path<String>, PathRejection>;
 
 pub(crate) fn router(api: Api) -> Router {
     Router::new()
@@ -50,7 +52,7 @@ pub(crate) fn router(api: Api) -> Router {
 
 async fn start_demonstration(
     State(api): Shared,
-    Path(id): Path<String>,
+    id: Id,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = parse_id(id)?;
@@ -85,7 +87,7 @@ async fn start(
     api.start(start, &headers, |old, new| old == new).await
 }
 
-async fn outcome(State(api): Shared, Path(id): Path<String>) -> Result<Json<Outcome>, Problem> {
+async fn outcome(State(api): Shared, id: Id) -> Result<Json<Outcome>, Problem> {
     let id = parse_id(id)?;
     let instance = api.load(&id).await?;
     Outcome::of(&instance)
@@ -95,7 +97,7 @@ async fn outcome(State(api): Shared, Path(id): Path<String>) -> Result<Json<Outc
 
 async fn change_category(
     State(api): Shared,
-    Path(id): Path<String>,
+    id: Id,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Outcome>, Problem> {
@@ -231,7 +233,9 @@ fn generate_id() -> ShipmentId {
     ShipmentId::parse(id).unwrap_or_else(|_| unreachable!("hexadecimal digits are allowed"))
 }
 
-fn parse_id(id: String) -> Result<ShipmentId, Problem> {
+fn parse_id(id: Id) -> Result<ShipmentId, Problem> {
+    let Path(id) =
+        id.map_err(|rejection| Problem::new(rejection.status(), rejection.body_text()))?;
     ShipmentId::parse(id).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))
 }
 

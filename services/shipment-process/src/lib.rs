@@ -12,13 +12,12 @@ mod state;
 use std::sync::Arc;
 use std::time::Duration;
 
-use contracts::process::SERVICE;
-use contracts::shipment_suite;
+use contracts::process::{SERVICE, STREAM_KIND};
 use event_store::StreamKind;
 use host::{Hosted, Settings};
 use jiff::SignedDuration;
 use kernel::{Category, InvalidCategory, Registry};
-use runtime::{Environment, Service};
+use runtime::Environment;
 
 pub use outcome::Outcome;
 pub use process::{Command, Input, ShipmentProcess};
@@ -77,22 +76,14 @@ pub fn registry(
 pub fn start(settings: &Settings, environment: &Environment) -> anyhow::Result<Hosted> {
     let step_timeout = SignedDuration::from_millis(settings.shipment_process.step_timeout_ms);
     let registry = Arc::new(registry(step_timeout)?);
-    let topology = shipment_suite();
-    let contract = topology
-        .service(&SERVICE)
-        .ok_or_else(|| anyhow::anyhow!("no {SERVICE}"))?;
-    let (service, inbox) = Service::start(contract, registry.clone(), environment);
-    let routes = api::router(api::Api {
-        inbox: inbox.clone(),
+    let mut hosted = Hosted::start(&SERVICE, registry.clone(), environment)?;
+    hosted.routes = api::router(api::Api {
+        inbox: hosted.inbox.clone(),
         registry,
         store: environment.store.clone(),
         clock: environment.clock.clone(),
-        kind: StreamKind::new(contract.stream_kind),
+        kind: StreamKind::new(STREAM_KIND),
         patience: Duration::from_millis(settings.http.request_timeout_ms),
     });
-    Ok(Hosted {
-        service,
-        inbox,
-        routes,
-    })
+    Ok(hosted)
 }
