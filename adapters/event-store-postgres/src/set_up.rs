@@ -1,12 +1,13 @@
 //! Making the database ready.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use contracts::Partitions;
 use event_store::Error;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection, SqlSafeStr};
+use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::time::timeout;
 
 use crate::error::{PartitionsDiffer, TimedOut, corrupt, refused, translate, translate_migration};
@@ -42,16 +43,18 @@ pub(crate) async fn set_up(
 /// not hold behind a connection pooler.
 async fn migrate(connection: &mut PgConnection, partitions: Partitions) -> Result<u16, Error> {
     let mut transaction = connection.begin().await.map_err(translate)?;
-    sqlx::raw_sql(
-        "set local statement_timeout = 0;
-         select pg_advisory_xact_lock(hashtextextended('longhaul/set up', 0));",
-    )
-    .execute(&mut *transaction)
-    .await
-    .map_err(translate)?;
+    for statement in [
+        "set local statement_timeout = 0",
+        "select pg_advisory_xact_lock(hashtextextended('longhaul/set up', 0))",
+    ] {
+        sqlx::query(statement)
+            .execute(&mut *transaction)
+            .await
+            .map_err(translate)?;
+    }
     // `run` would be the public way to say this, but its future cannot be sent between threads.
     migrator()
-        .run_direct(None, &mut *transaction, false)
+        .run_direct(&mut *transaction)
         .await
         .map_err(translate_migration)?;
     sqlx::query("insert into log_settings (partitions) values ($1) on conflict do nothing")
@@ -69,7 +72,7 @@ async fn migrate(connection: &mut PgConnection, partitions: Partitions) -> Resul
 
 fn migrator() -> Migrator {
     let migration = |version, description: &'static str, sql: &'static str| {
-        let sql = sql.into_sql_str();
+        let sql = Cow::Borrowed(sql);
         Migration::new(
             version,
             description.into(),
@@ -78,16 +81,22 @@ fn migrator() -> Migrator {
             false,
         )
     };
-    let mut migrator = Migrator::with_migrations(vec![
-        migration(1, "log", include_str!("../migrations/0001_log.sql")),
-        migration(
-            2,
-            "functions",
-            include_str!("../migrations/0002_functions.sql"),
-        ),
-    ]);
-    // A name of our own, since others may keep their tables in the same database.
-    migrator.dangerous_set_table_name("event_store_migrations");
+    let mut migrator = Migrator {
+        // Numbers that others, who keep their migrations in the same table, will not have used.
+        migrations: Cow::Owned(vec![
+            migration(
+                20_261_121_000_001,
+                "log",
+                include_str!("../migrations/0001_log.sql"),
+            ),
+            migration(
+                20_261_121_000_002,
+                "functions",
+                include_str!("../migrations/0002_functions.sql"),
+            ),
+        ]),
+        ..Migrator::DEFAULT
+    };
     // Migrations only add, so a program may run on a database that a later one has set up.
     migrator.set_ignore_missing(true);
     migrator.set_locking(false);

@@ -9,7 +9,7 @@ use event_store::contract::append;
 use event_store::{Appended, Cursor, Error, EventStore, StreamKind, StreamName, Version};
 use event_store_postgres::{PostgresEventStore, Settings};
 use futures::future::join_all;
-use sqlx::{Connection, Executor, PgConnection, Row, SqlSafeStr};
+use sqlx::{Connection, Executor, PgConnection, Row};
 use test_servers::postgres::{TestDatabase, database};
 
 async fn open(database: &TestDatabase) -> PostgresEventStore {
@@ -23,7 +23,7 @@ async fn raw(database: &TestDatabase) -> PgConnection {
     PgConnection::connect(&database.url()).await.unwrap()
 }
 
-async fn rows(connection: &mut PgConnection, sql: impl SqlSafeStr) -> Vec<(String, i64, String)> {
+async fn rows(connection: &mut PgConnection, sql: &str) -> Vec<(String, i64, String)> {
     let rows = sqlx::query(sql).fetch_all(connection).await.unwrap();
     rows.iter()
         .map(|row| (row.get("stream_id"), row.get("version"), row.get("type")))

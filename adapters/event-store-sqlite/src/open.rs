@@ -1,5 +1,6 @@
 //! Opening the file and setting it up.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use contracts::Partitions;
 use event_store::Error;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
 use crate::error::{
     PartitionsDiffer, corrupt, primary_code, refused, translate, translate_migration,
@@ -87,7 +88,7 @@ async fn migrate(connection: &mut SqliteConnection, partitions: Partitions) -> R
         .map_err(translate)?;
     // `run` would be the public way to say this, but its future cannot be sent between threads.
     migrator()
-        .run_direct(None, &mut *transaction, false)
+        .run_direct(&mut *transaction)
         .await
         .map_err(translate_migration)?;
     sqlx::query(
@@ -114,16 +115,18 @@ async fn migrate(connection: &mut SqliteConnection, partitions: Partitions) -> R
 }
 
 fn migrator() -> Migrator {
-    let log = include_str!("../migrations/0001_log.sql").into_sql_str();
-    let mut migrator = Migrator::with_migrations(vec![Migration::new(
-        1,
+    let log = Migration::new(
+        // A number that others, who keep their migrations in the same table, will not have used.
+        20_261_121_000_001,
         "log".into(),
         MigrationType::Simple,
-        log,
+        Cow::Borrowed(include_str!("../migrations/0001_log.sql")),
         false,
-    )]);
-    // A name of our own, since others may keep their tables in the same file.
-    migrator.dangerous_set_table_name("event_store_migrations");
+    );
+    let mut migrator = Migrator {
+        migrations: Cow::Owned(vec![log]),
+        ..Migrator::DEFAULT
+    };
     // Migrations only add, so a program may run on a file that a later one has set up.
     migrator.set_ignore_missing(true);
     migrator.set_locking(false);

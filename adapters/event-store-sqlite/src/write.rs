@@ -3,7 +3,7 @@
 use contracts::{Partition, Partitions};
 use event_store::{Append, Appended, Checkpoint, Error, Position, Version};
 use serde_json::value::RawValue;
-use sqlx::{AssertSqlSafe, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use crate::error::{corrupt, refused, translate};
 use crate::read::{clamped, json};
@@ -166,11 +166,12 @@ async fn insert(
     for size in [64, 8, 1] {
         while let Some((now, later)) = rows.split_at_checked(size) {
             let values = ["(?, ?, ?, ?, ?, ?, ?, ?, ?)"].repeat(size).join(", ");
-            let mut query = sqlx::query(AssertSqlSafe(format!(
+            let sql = format!(
                 "insert into events
                     (kind, partition, stream_id, version, id, type, data, metadata, recorded_at)
                  values {values}"
-            )));
+            );
+            let mut query = sqlx::query(&sql);
             for (append, row) in now {
                 query = query
                     .bind(&append.kind)

@@ -7,7 +7,7 @@ use event_store::{Appended, Error, EventStore};
 use event_store_sqlite::{Settings, SqliteEventStore};
 use futures::future::join_all;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Row, SqlSafeStr, SqliteConnection};
+use sqlx::{ConnectOptions, Row, SqliteConnection};
 use tempfile::TempDir;
 
 fn file() -> (TempDir, Settings) {
@@ -24,10 +24,7 @@ async fn raw(settings: &Settings) -> SqliteConnection {
         .unwrap()
 }
 
-async fn rows(
-    connection: &mut SqliteConnection,
-    sql: impl SqlSafeStr,
-) -> Vec<(String, i64, String)> {
+async fn rows(connection: &mut SqliteConnection, sql: &str) -> Vec<(String, i64, String)> {
     let rows = sqlx::query(sql).fetch_all(connection).await.unwrap();
     rows.iter()
         .map(|row| (row.get("stream_id"), row.get("version"), row.get("type")))
