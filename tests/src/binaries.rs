@@ -68,13 +68,32 @@ fn build() -> PathBuf {
         .args(["build", "--quiet", "--workspace", "--bins"])
         .args(["--exclude", "xtask", "--profile"])
         .arg(if profile == "debug" { "dev" } else { profile });
+    // What cargo says to a test about its package: build scripts that look at it would be run again,
+    // and again when the tests are built next.
+    for (key, _) in env::vars_os().filter(|(key, _)| is_about_a_package(key)) {
+        cargo.env_remove(key);
+    }
     if !target_folder.join("CACHEDIR.TAG").exists() {
-        cargo.arg("--target").arg(target_folder.file_name().unwrap());
+        cargo
+            .arg("--target")
+            .arg(target_folder.file_name().unwrap());
         target_folder = target_folder.parent().unwrap();
     }
     let built = cargo.arg("--target-dir").arg(target_folder).status();
     assert!(built.unwrap().success(), "the binaries cannot be built");
     profile_folder
+}
+
+fn is_about_a_package(key: &OsString) -> bool {
+    let key = key.to_string_lossy();
+    [
+        "CARGO_PKG_",
+        "CARGO_MANIFEST_",
+        "CARGO_BIN_",
+        "CARGO_CRATE_",
+    ]
+    .iter()
+    .any(|prefix| key.starts_with(prefix))
 }
 
 /// A binary to be run with the settings that are compiled in: none comes from this environment.
@@ -273,11 +292,10 @@ impl Process {
         status
     }
 
-    /// `kill -TERM`, and waits for the end: at most the grace period as it is set out of the box, for
-    /// answers and for work, and a little more.
-    pub async fn terminate(&mut self) -> ExitStatus {
+    /// `kill -TERM`, and waits for the end.
+    pub async fn terminate(&mut self, limit: Duration) -> ExitStatus {
         self.ask_to_stop();
-        self.ended(Duration::from_secs(22)).await
+        self.ended(limit).await
     }
 
     fn log_path(&self) -> PathBuf {

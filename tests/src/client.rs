@@ -61,7 +61,12 @@ impl Client {
         eventually(&format!("{id} is accepted"), limit, async || {
             let address = &self.addresses[nth % self.addresses.len()];
             nth += 1;
-            let answer = self.http.post(format!("{address}/{id}")).send().await.ok()?;
+            let answer = self
+                .http
+                .post(format!("{address}/{id}"))
+                .send()
+                .await
+                .ok()?;
             match answer.status() {
                 StatusCode::ACCEPTED => {
                     self.accepted.lock().unwrap().push(id.to_owned());

@@ -199,7 +199,11 @@ pub fn assert_complete<'a>(entries: &[Stored], ids: impl IntoIterator<Item = &'a
         streams.entry(&entry.stream).or_default().push(entry);
     }
     let unique: BTreeSet<_> = entries.iter().map(|entry| &entry.id).collect();
-    assert_eq!(unique.len(), entries.len(), "an id of an entry is there twice");
+    assert_eq!(
+        unique.len(),
+        entries.len(),
+        "an id of an entry is there twice"
+    );
     for (stream, entries) in &streams {
         assert_sound(stream, entries);
     }
@@ -263,7 +267,10 @@ fn assert_one_answer(entries: &[Stored]) {
         let (shipment, _) = entry.shipment_and_kind();
         let key = || entry.data["idempotencyKey"].as_str().unwrap().to_owned();
         for command in entry.metadata["commands"].as_array().into_iter().flatten() {
-            assert!(commands.insert(command["id"].clone()), "sent twice: {command}");
+            assert!(
+                commands.insert(command["id"].to_string()),
+                "sent twice: {command}"
+            );
         }
         match entry.type_name.as_str() {
             "CarrierRequestReceived" => {

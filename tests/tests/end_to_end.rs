@@ -1,0 +1,378 @@
+//! The four services as processes of their own, on PostgreSQL and RabbitMQ: the eight examples as a
+//! user sees them, over HTTP, in the database, and at the broker.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::StreamExt;
+use jiff::civil::Date;
+use jiff::tz::TimeZoneDatabase;
+use lapin::message::Delivery;
+use lapin::options::{BasicConsumeOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
+use lapin::{Connection, ConnectionProperties, Consumer};
+use runtime::{Clock, SystemClock};
+use serde_json::{Value, json};
+use sqlx::{Connection as _, PgConnection, Row};
+use system_tests::binaries::{
+    Process, SERVICES, command, eventually, free_port, port_setting, variable,
+};
+use system_tests::client::Client;
+use system_tests::examples::{self, Ending, IDS};
+use system_tests::history::{self, Log, Stored};
+use test_servers::postgres::{TestDatabase, database};
+use test_servers::rabbitmq::{VirtualHost, virtual_host};
+use tokio::time::timeout;
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// The four services, on a database and a virtual host of their own.
+struct Suite {
+    // Dropped in this order: the services before the servers.
+    processes: Vec<Process>,
+    database: TestDatabase,
+    host: VirtualHost,
+}
+
+impl Suite {
+    async fn start() -> Self {
+        let (database, host) = tokio::join!(database(), virtual_host());
+        let settings = [
+            ("store.postgres.url", &*database.url()),
+            ("bus.rabbitmq.url", host.url()),
+            ("carrier_stub.delay_ms", "20"),
+            ("carrier_stub.books_late_after_ms", "200"),
+        ];
+        let mut processes: Vec<_> = SERVICES
+            .iter()
+            .map(|name| Process::spawn(name, &settings))
+            .collect();
+        for process in &mut processes {
+            process.ready().await;
+        }
+        Self {
+            processes,
+            database,
+            host,
+        }
+    }
+
+    fn client(&self) -> Client {
+        Client::of(&[self.processes[0].url("")])
+    }
+
+    fn log(&self) -> Log {
+        Log::Database(self.database.url())
+    }
+}
+
+fn ids() -> Vec<String> {
+    IDS.map(str::to_owned).to_vec()
+}
+
+fn tomorrow(zone: &str) -> Date {
+    let zone = TimeZoneDatabase::bundled().get(zone).unwrap();
+    let today = SystemClock.now().to_zoned(zone).date();
+    today.tomorrow().unwrap()
+}
+
+#[tokio::test]
+async fn each_example_has_the_outcome_that_its_id_says() {
+    let suite = Suite::start().await;
+    let client = suite.client();
+    let before = ["Europe/London", "Europe/Berlin"].map(tomorrow);
+    client.start_all(&ids()).await;
+    let after = ["Europe/London", "Europe/Berlin"].map(tomorrow);
+    for (id, outcome) in IDS.iter().zip(client.finished(&ids(), LIMIT).await) {
+        assert_outcome(id, outcome, [before, after]);
+    }
+}
+
+/// Checks every field of an outcome; the numbers that carriers give are any that look like one.
+fn assert_outcome(id: &str, mut outcome: Value, tomorrows: [[Date; 2]; 2]) {
+    let domestic = examples::is_domestic(id);
+    let zone = usize::from(!domestic);
+    let date: Date = outcome["collectionDate"].as_str().unwrap().parse().unwrap();
+    assert!(tomorrows.iter().any(|days| days[zone] == date), "{date}");
+
+    let ending = examples::ending(id);
+    let manifested = ending != Ending::ManifestationFails;
+    let booked = matches!(ending, Ending::Success | Ending::BookedLate);
+    if manifested {
+        let numbers = outcome["trackingNumbers"].take();
+        let numbers: Vec<_> = numbers.as_str().unwrap().split(", ").collect();
+        assert_eq!(numbers.len(), if domestic { 1 } else { 2 }, "{id}");
+        assert!(
+            numbers.iter().all(|number| is_number(number)),
+            "{numbers:?}"
+        );
+        assert!(
+            numbers.len() == 1 || numbers[0] != numbers[1],
+            "{numbers:?}"
+        );
+        outcome["trackingNumbers"] = json!("numbers");
+    }
+    if booked {
+        let reference = outcome["collectionBookingReference"].take();
+        assert!(is_number(reference.as_str().unwrap()), "{id}: {reference}");
+        outcome["collectionBookingReference"] = json!("reference");
+    }
+
+    let address = |name: &str| json!(format!("https://shipment-documents.net/{id}/{name}"));
+    let mut documents = json!({});
+    if manifested {
+        documents["labels"] = address("labels");
+        documents["receipt"] = address("receipt");
+        documents["combinedDocument"] = address("combined-document");
+    }
+    if !domestic {
+        documents["customsInvoice"] = address("customs-invoice");
+    }
+    let stages = match ending {
+        Ending::Success | Ending::BookedLate => ["completed", "completed"],
+        Ending::ManifestationFails => ["failed", "notStarted"],
+        Ending::BookingFails => ["completed", "failed"],
+    };
+    let mut expected = json!({
+        "shipmentId": id,
+        "processCategory": if domestic { "domestic-1.0" } else { "international-1.0" },
+        "status": examples::final_status(id),
+        "collectionDate": date.to_string(),
+        "timeZone": if domestic { "Europe/London" } else { "Europe/Berlin" },
+        "documents": documents,
+        "stages": { "manifestationAndDocuments": stages[0], "collectionBooking": stages[1] },
+    });
+    if manifested {
+        expected["trackingNumbers"] = json!("numbers");
+    }
+    if booked {
+        expected["collectionBookingReference"] = json!("reference");
+    }
+    match ending {
+        Ending::Success | Ending::BookedLate => {}
+        Ending::ManifestationFails => {
+            expected["step"] = json!("ShipmentManifestation");
+            expected["failure"] =
+                json!("ShipmentManifestation: leg 1: the carrier does not take this leg");
+        }
+        Ending::BookingFails => {
+            expected["step"] = json!("CollectionBooking");
+            expected["failure"] =
+                json!("CollectionBooking: the carrier does not collect there on that day");
+        }
+    }
+    assert_eq!(outcome, expected, "{id}");
+}
+
+fn is_number(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+#[tokio::test]
+async fn the_streams_of_the_examples_are_those_of_the_specification_as_its_sql_shows_them() {
+    let suite = Suite::start().await;
+    let client = suite.client();
+    client.start_all(&ids()).await;
+    client.finished(&ids(), LIMIT).await;
+
+    let mut connection = PgConnection::connect(&suite.database.url()).await.unwrap();
+    let rows = sqlx::query(
+        "select * from mt_events where stream_id = '12EEQ9CS9K10-Process' order by version;",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .unwrap();
+    let types: Vec<String> = rows.iter().map(|row| row.get("type")).collect();
+    let expected: Vec<_> = examples::expected_stream("12EEQ9CS9K10", "Process")
+        .into_iter()
+        .map(history::snake_case)
+        .collect();
+    // Nothing internal stands between them in a run without disturbance.
+    assert_eq!(types, expected);
+    let versions: Vec<i64> = rows.iter().map(|row| row.get("version")).collect();
+    assert_eq!(versions, (1..=15).collect::<Vec<i64>>());
+    let first = &rows[0];
+    assert!(first.get::<i64, _>("seq_id") > 0);
+    assert_eq!(first.get::<uuid::Uuid, _>("id").get_version_num(), 5);
+    assert_eq!(first.get::<String, _>("stream_id"), "12EEQ9CS9K10-Process");
+    let data: Value = first.get("data");
+    assert_eq!(data["legs"][0]["sender"], "GB-sender1");
+    let category: String = first.get("category");
+    assert_eq!(category, "domestic-1.0");
+
+    let rows = sqlx::query(
+        "select * from mt_events where stream_id like '12EEQ9CS9K10-%' order by timestamp;",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .unwrap();
+    let mut by_stream: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in &rows {
+        let stream = by_stream.entry(row.get("stream_id")).or_default();
+        stream.push(row.get("type"));
+    }
+    for kind in history::KINDS {
+        let expected: Vec<_> = history::expected("12EEQ9CS9K10", kind)
+            .into_iter()
+            .map(history::snake_case)
+            .collect();
+        assert_eq!(by_stream[&format!("12EEQ9CS9K10-{kind}")], expected);
+    }
+    let ends = [rows.first(), rows.last()].map(|row| row.unwrap().get::<String, _>("type"));
+    assert_eq!(
+        ends,
+        ["shipment_process_started", "shipment_process_completed"]
+    );
+    connection.close().await.unwrap();
+
+    history::assert_complete(&suite.log().entries().await, IDS);
+}
+
+#[tokio::test]
+async fn every_service_says_that_it_lives_and_is_ready() {
+    let suite = Suite::start().await;
+    for process in &suite.processes {
+        for (path, status) in [("/health/live", "live"), ("/health/ready", "ready")] {
+            let answer = reqwest::get(process.url(path)).await.unwrap();
+            assert_eq!(answer.status(), 200, "{}{path}", process.name());
+            let body: Value = answer.json().await.unwrap();
+            assert_eq!(body, json!({ "status": status }), "{}", process.name());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_service_whose_broker_is_away_lives_and_is_not_ready() {
+    let database = database().await;
+    let nowhere = format!("amqp://guest:guest@127.0.0.1:{}", free_port());
+    let settings = [
+        ("store.postgres.url", &*database.url()),
+        ("bus.rabbitmq.url", &nowhere),
+    ];
+    let mut process = Process::spawn("shipment-process", &settings);
+    eventually("it lives", LIMIT, async || {
+        let answer = reqwest::get(process.url("/health/live")).await.ok()?;
+        answer.status().is_success().then_some(())
+    })
+    .await;
+    let answer = reqwest::get(process.url("/health/ready")).await.unwrap();
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.headers()["content-type"], "application/problem+json");
+    assert!(answer.headers().contains_key("retry-after"));
+    let problem: Value = answer.json().await.unwrap();
+    let expected = json!({
+        "type": "about:blank",
+        "title": "Service Unavailable",
+        "status": 503,
+        "detail": "the message bus does not answer",
+    });
+    assert_eq!(problem, expected);
+    let asked = command("shipment-process")
+        .arg("--check-health")
+        .env(
+            variable(&port_setting("shipment-process")),
+            process.port().to_string(),
+        )
+        .output()
+        .unwrap();
+    assert_eq!(asked.status.code(), Some(1));
+    // What is stored is durable, whatever the broker does.
+    let url = process.url("/12EEQ9CS9K10");
+    let answer = reqwest::Client::new().post(&url).send().await.unwrap();
+    assert_eq!(answer.status(), 202);
+    let outcome: Value = reqwest::get(&url).await.unwrap().json().await.unwrap();
+    assert_eq!(outcome["status"], "running");
+    process.kill9();
+}
+
+#[tokio::test]
+async fn another_program_that_binds_a_queue_gets_every_public_event() {
+    let suite = Suite::start().await;
+    let (_connection, mut events) = outsider(suite.host.url()).await;
+    let client = suite.client();
+    client.start_all(&ids()).await;
+    client.finished(&ids(), LIMIT).await;
+
+    let entries = suite.log().entries().await;
+    let mut missing: BTreeMap<&str, &Stored> = entries
+        .iter()
+        .filter(|entry| entry.is_public())
+        .map(|entry| (entry.id.as_str(), entry))
+        .collect();
+    assert!(missing.len() > 200, "{}", missing.len());
+    let all = missing.clone();
+    while !missing.is_empty() {
+        let event = timeout(LIMIT, events.next()).await;
+        let event = event.unwrap_or_else(|_| panic!("these never came: {missing:#?}"));
+        let event = event.unwrap().unwrap();
+        let id = header(&event, "cloudEvents_id").to_owned();
+        let entry = all.get(id.as_str());
+        assert_event(
+            &event,
+            entry.unwrap_or_else(|| panic!("{id} is not public")),
+        );
+        missing.remove(id.as_str());
+    }
+}
+
+/// Consumes all that reaches a queue of its own, bound with `#`.
+async fn outsider(url: &str) -> (Connection, Consumer) {
+    let connection = Connection::connect(url, ConnectionProperties::default());
+    let connection = connection.await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    let exclusive = QueueDeclareOptions {
+        exclusive: true,
+        ..QueueDeclareOptions::default()
+    };
+    let none = FieldTable::default;
+    let queue = channel.queue_declare("".into(), exclusive, none());
+    let queue = queue.await.unwrap().name().clone();
+    let options = QueueBindOptions::default();
+    let exchange = "longhaul.events".into();
+    let bound = channel.queue_bind(queue.clone(), exchange, "#".into(), options, none());
+    bound.await.unwrap();
+    let options = BasicConsumeOptions {
+        no_ack: true,
+        ..BasicConsumeOptions::default()
+    };
+    let consumer = channel.basic_consume(queue, "".into(), options, none());
+    (connection, consumer.await.unwrap())
+}
+
+fn header<'a>(event: &'a Delivery, name: &str) -> &'a str {
+    let headers = event.properties.headers().as_ref().unwrap();
+    let value = headers.inner()[name].as_long_string().unwrap();
+    std::str::from_utf8(value.as_bytes()).unwrap()
+}
+
+/// A CloudEvent in binary mode that tells what the entry says.
+fn assert_event(event: &Delivery, entry: &Stored) {
+    let (shipment, kind) = entry.shipment_and_kind();
+    let service = match kind {
+        "Process" => "shipment-process",
+        "Shipment" => "manifestation",
+        "Collection" => "collection-booking",
+        _ => "carrier-stub",
+    };
+    let key = format!("{service}.{}", entry.type_name);
+    assert_eq!(event.routing_key.as_str(), key);
+    assert_eq!(header(event, "cloudEvents_specversion"), "1.0");
+    assert_eq!(
+        header(event, "cloudEvents_source"),
+        format!("/longhaul/{service}")
+    );
+    assert_eq!(header(event, "cloudEvents_type"), entry.type_name);
+    assert_eq!(header(event, "cloudEvents_subject"), shipment);
+    let time: jiff::Timestamp = header(event, "cloudEvents_time").parse().unwrap();
+    let recorded: jiff::Timestamp = entry.timestamp.parse().unwrap();
+    assert_eq!(time, recorded, "{key}");
+    let content_type = event.properties.content_type().as_ref().unwrap();
+    assert_eq!(content_type.as_str(), "application/json");
+    let body: Value = serde_json::from_slice(&event.data).unwrap();
+    assert_eq!(body, entry.data, "{key}");
+    let trace = |text: &str| text.split('-').nth(1).map(str::to_owned);
+    let stored = entry.metadata["traceparent"].as_str().unwrap();
+    assert_eq!(trace(header(event, "traceparent")), trace(stored), "{key}");
+}
