@@ -224,15 +224,19 @@ impl Deadlines {
     /// Hands in that these are over; whether all of them were taken.
     async fn report(&self, index: &mut Index, due: Vec<PendingDeadline>) -> bool {
         let mut inputs = Vec::with_capacity(due.len());
-        for deadline in &due {
-            match Input::deadline_passed(&self.service, deadline) {
-                Ok(input) => inputs.push(input),
+        let mut reported = Vec::with_capacity(due.len());
+        for deadline in due {
+            match Input::deadline_passed(&self.service, &deadline) {
+                Ok(input) => {
+                    inputs.push(input);
+                    reported.push(deadline);
+                }
                 Err(error) => error!(%error, "a deadline cannot be written as JSON"),
             }
         }
         let results = self.inbox.submit(inputs).await;
         let mut all = true;
-        for (deadline, result) in due.into_iter().zip(results) {
+        for (deadline, result) in reported.into_iter().zip(results) {
             if result.is_err() {
                 all = false;
                 let partition = self.store.partitions().of(&deadline.instance);

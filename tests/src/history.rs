@@ -314,3 +314,92 @@ fn assert_one_answer(entries: &[Stored]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use serde_json::json;
+
+    use super::*;
+
+    const ID: &str = "12EEQ9CS9K10";
+
+    /// The public events of an undisturbed shipment.
+    fn undisturbed() -> Vec<Stored> {
+        let streams = KINDS.map(|kind| (kind, expected(ID, kind)));
+        let mut keys = ["leg/1", "leg/1", "collection", "collection"].iter();
+        let mut entries = Vec::new();
+        for (kind, types) in streams {
+            for (version, name) in (1..).zip(types) {
+                let key = match kind {
+                    "Carrier" => keys.next().unwrap(),
+                    _ => "",
+                };
+                let leg = json!({ "position": 1, "trackingNumber": "number of leg/1" });
+                entries.push(Stored {
+                    stream: format!("{ID}-{kind}"),
+                    version,
+                    id: format!("{kind}/{version}"),
+                    snake_type: snake_case(name),
+                    type_name: name.to_owned(),
+                    data: json!({
+                        "idempotencyKey": format!("{ID}/{key}"),
+                        "position": 1,
+                        "trackingNumber": "number of leg/1",
+                        "bookingReference": "reference",
+                        "manifestedLegs": [leg],
+                    }),
+                    metadata: json!({}),
+                    timestamp: String::new(),
+                });
+            }
+        }
+        entries
+    }
+
+    fn is_complete(change: impl FnOnce(&mut Vec<Stored>)) -> bool {
+        let mut entries = undisturbed();
+        change(&mut entries);
+        catch_unwind(|| assert_complete(&entries, [ID])).is_ok()
+    }
+
+    fn internal(entries: &mut Vec<Stored>, type_name: &str) {
+        let mut entry = entries[0].clone();
+        entry.version = 16;
+        entry.id = "internal".to_owned();
+        entry.type_name = type_name.to_owned();
+        entry.snake_type = snake_case(type_name);
+        entry.metadata = json!({ "visibility": "internal" });
+        entries.insert(15, entry);
+    }
+
+    #[test]
+    fn what_must_be_there_is_complete_whatever_internal_stands_between() {
+        assert!(is_complete(|_| {}));
+        assert!(is_complete(|entries| internal(entries, "TriggerIgnored")));
+    }
+
+    #[test]
+    fn what_is_missing_twice_parked_or_unasked_for_is_found() {
+        assert!(!is_complete(|entries| drop(entries.pop())));
+        assert!(!is_complete(|entries| drop(entries.remove(3))));
+        assert!(!is_complete(|entries| entries.push(entries[0].clone())));
+        assert!(!is_complete(|entries| {
+            let mut twice = entries[14].clone();
+            (twice.version, twice.id) = (16, "another".to_owned());
+            entries.insert(15, twice);
+        }));
+        assert!(!is_complete(|entries| internal(entries, "InputParked")));
+        assert!(!is_complete(
+            |entries| entries[0].stream = "other-Process".to_owned()
+        ));
+        let number = json!("another number");
+        assert!(!is_complete(|entries| {
+            let given = entries
+                .iter_mut()
+                .find(|e| e.type_name == "LegManifestedByCarrier");
+            given.unwrap().data["trackingNumber"] = number;
+        }));
+    }
+}
