@@ -1,8 +1,12 @@
 //! What the command line says.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
-use clap::{Parser, ValueEnum};
+use anyhow::Context as _;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
+use config::{Config, File, FileFormat};
 use serde::Serialize;
 
 /// Starts many shipments at fixed times, follows them until they finish, and reports how fast both went.
@@ -13,8 +17,13 @@ use serde::Serialize;
 /// The exit code is 0 only if every start was accepted and every shipment finished as its id says: last character 1
 /// or 2 fails, 3 fails and is completed a little later, anything else is completed.
 #[derive(Clone, Debug, Parser, Serialize)]
-#[command(version, after_help = EXAMPLES)]
+#[command(version, args_override_self = true, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
+    /// A TOML file of options by their names, as `workers = 20`; what the command line says goes before it
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub(crate) config: Option<PathBuf>,
+
     /// Base address of the shipment process; shipments are started by POST {url}/{id}. Plain HTTP only
     #[arg(long, default_value = "http://127.0.0.1:43210", value_parser = base_url)]
     pub(crate) url: String,
@@ -118,6 +127,42 @@ fn base_url(text: &str) -> Result<String, String> {
         return Err("a base address has no query and no fragment".to_owned());
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+impl Arguments {
+    /// Reads the command line, and the file that it names.
+    ///
+    /// # Errors
+    /// When the file cannot be read. Options that are wrong, in either, end the program with what is wrong.
+    pub(crate) fn read() -> anyhow::Result<Self> {
+        let given: Vec<OsString> = std::env::args_os().collect();
+        let arguments = Self::parse_from(&given);
+        let Some(file) = &arguments.config else {
+            return Ok(arguments);
+        };
+        // The file's options first, so that those of the command line override them; clap refuses an unknown one by
+        // its name, wherever it comes from.
+        let mut all = vec![given.first().cloned().unwrap_or_default()];
+        all.extend(options_of(file)?.into_iter().map(OsString::from));
+        all.extend(given.into_iter().skip(1));
+        let matches = Self::command().get_matches_from(all);
+        Ok(Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
+    }
+}
+
+/// The options in a file, as a command line would say them.
+fn options_of(file: &Path) -> anyhow::Result<Vec<String>> {
+    let options = Config::builder()
+        .add_source(File::from(file).format(FileFormat::Toml))
+        .build()
+        .and_then(Config::try_deserialize::<BTreeMap<String, String>>)
+        .with_context(|| format!("the options in {} cannot be read", file.display()))?;
+    let option = |(name, value): (String, String)| match (name.replace('_', "-"), value.as_str()) {
+        (name, "true") => Some(format!("--{name}")),
+        (_, "false") => None,
+        (name, value) => Some(format!("--{name}={value}")),
+    };
+    Ok(options.into_iter().filter_map(option).collect())
 }
 
 #[cfg(test)]

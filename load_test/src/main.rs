@@ -18,7 +18,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::Parser as _;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +27,7 @@ use crate::report::Report;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
-    let mut arguments = Arguments::parse();
+    let mut arguments = Arguments::read()?;
     // Chosen here if not given, so that the report can say how to repeat the run.
     let seed = *arguments.seed.get_or_insert_with(rand::random);
 

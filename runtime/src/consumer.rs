@@ -30,7 +30,11 @@ pub(crate) async fn run(
 ) {
     let mut backoff = Backoff::for_servers();
     let mut subscription = loop {
-        match bus.subscribe(&service).await {
+        let subscribed = tokio::select! {
+            () = stop.cancelled() => return,
+            subscribed = bus.subscribe(&service) => subscribed,
+        };
+        match subscribed {
             Ok(subscription) => break subscription,
             Err(error) => warn!(%service, error = chain(&error), "cannot subscribe: trying again"),
         }

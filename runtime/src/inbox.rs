@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use crate::{Handled, Handler, Input, Runnable};
 
@@ -75,9 +76,24 @@ pub(crate) struct Intake {
 
 impl Intake {
     /// Handles what comes, everything that waits at once but at most `max_batch` inputs and one
-    /// submission more, until nobody can hand anything in any more.
-    pub(crate) async fn run<P: Runnable>(mut self, mut handler: Handler<P>, max_batch: usize) {
-        while let Some(first) = self.waiting.recv().await {
+    /// submission more, until nobody can hand anything in any more. When `stop` is cancelled, nothing
+    /// more is taken in, and what waits by then is still handled.
+    pub(crate) async fn run<P: Runnable>(
+        mut self,
+        mut handler: Handler<P>,
+        max_batch: usize,
+        stop: CancellationToken,
+    ) {
+        loop {
+            let first = tokio::select! {
+                biased;
+                first = self.waiting.recv() => first,
+                () = stop.cancelled(), if !self.waiting.is_closed() => {
+                    self.waiting.close();
+                    continue;
+                }
+            };
+            let Some(first) = first else { return };
             let mut batch = first.inputs;
             let mut replies = vec![(batch.len(), first.reply)];
             while batch.len() < max_batch {

@@ -35,14 +35,15 @@ pub struct Service {
     handling: JoinSet<()>,
     relay: JoinSet<()>,
     stop_intake: CancellationToken,
+    stop_handling: CancellationToken,
     stop_relay: CancellationToken,
     abort: CancellationToken,
     name: contracts::ServiceName,
 }
 
 impl Service {
-    /// Starts a service on the current runtime; inputs from within are handed to the inbox. Once the
-    /// service is to stop, every copy of the inbox has to be dropped.
+    /// Starts a service on the current runtime; inputs from within are handed to the inbox, until the
+    /// service is stopped.
     pub fn start<P: Runnable>(
         contract: &ServiceContract,
         registry: Arc<Registry<P>>,
@@ -61,6 +62,7 @@ impl Service {
             handling: JoinSet::new(),
             relay: JoinSet::new(),
             stop_intake: CancellationToken::new(),
+            stop_handling: CancellationToken::new(),
             stop_relay: CancellationToken::new(),
             abort: CancellationToken::new(),
             name: name.clone(),
@@ -75,9 +77,10 @@ impl Service {
             &settings,
             service.abort.clone(),
         );
+        let stop_handling = service.stop_handling.clone();
         service
             .handling
-            .spawn(waiting.run(handler, settings.max_batch));
+            .spawn(waiting.run(handler, settings.max_batch, stop_handling));
         let deadlines = Deadlines {
             service: name.clone(),
             kind: kind.clone(),
@@ -131,11 +134,12 @@ impl Service {
         self.stop_intake.cancel();
     }
 
-    /// Stops, and returns once what was taken in is handled and published. Cancelling this, or
-    /// [`abort`](Self::aborter), gives up waiting; what is left is done at the next start.
+    /// Stops, and returns once what was taken in is handled and published. Cancelling the
+    /// [`aborter`](Self::aborter) gives up waiting for servers; what is left is done at the next start.
     pub async fn stop(mut self) {
         self.stop_intake.cancel();
         while self.intake.join_next().await.is_some() {}
+        self.stop_handling.cancel();
         while self.handling.join_next().await.is_some() {}
         self.stop_relay.cancel();
         while self.relay.join_next().await.is_some() {}

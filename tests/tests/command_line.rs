@@ -173,8 +173,60 @@ async fn a_process_whose_database_is_away_waits_for_it_and_can_be_stopped() {
         process.log().contains(said).then_some(())
     })
     .await;
+    let live = reqwest::get(process.url("/health/live")).await.unwrap();
+    assert_eq!(live.status(), 200);
+    for path in ["/health/ready", "/12EEQ9CS9K10"] {
+        let answer = reqwest::get(process.url(path)).await.unwrap();
+        assert_eq!(answer.status(), 503, "{path}");
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+    }
     let status = process.terminate(Duration::from_secs(5)).await;
     assert_eq!(status.code(), Some(0), "{status}");
+}
+
+#[tokio::test]
+async fn a_request_that_is_never_sent_to_its_end_does_not_keep_a_process_from_stopping() {
+    use std::io::Write;
+    let settings = [
+        ("store.kind", "memory"),
+        ("runtime.grace_period_ms", "1000"),
+    ];
+    let mut process = Process::start("longhaul", &settings).await;
+    let mut half = std::net::TcpStream::connect(("127.0.0.1", process.port())).unwrap();
+    half.write_all(b"POST /shipments HTTP/1.1\r\nhost: here\r\ncontent-length: 100\r\n\r\n{")
+        .unwrap();
+    let live = reqwest::get(process.url("/health/live")).await.unwrap();
+    assert_eq!(live.status(), 200);
+    let status = process.terminate(Duration::from_secs(10)).await;
+    assert_eq!(status.code(), Some(0), "{status}");
+    assert!(
+        process
+            .log()
+            .contains("requests that are still open are given up")
+    );
+}
+
+#[test]
+fn the_load_test_reads_its_options_from_a_file_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("load.toml");
+    let nobody = free_port();
+    let options = format!(
+        "url = \"http://127.0.0.1:{nobody}\"\nworkers = 2\nshipments = 5\nretries = 0\nno_wait = true\n"
+    );
+    fs::write(&file, options).unwrap();
+    let ran = run(command("load_test").arg("--config").arg(&file).args([
+        "--shipments",
+        "1",
+        "--delay-ms",
+        "0",
+    ]));
+    let said = text(&ran.stdout);
+    assert_names(&said, &["2 workers x 1 shipments", &nobody.to_string()]);
+    fs::write(&file, "wrokers = 2\n").unwrap();
+    let ran = run(command("load_test").arg("--config").arg(&file));
+    assert_eq!(ran.status.code(), Some(2));
+    assert_names(&text(&ran.stderr), &["--wrokers"]);
 }
 
 #[tokio::test]

@@ -106,7 +106,7 @@ async fn run(binary: &Binary, arguments: Arguments) -> anyhow::Result<()> {
     info!(
         "{} listens on http://{}",
         binary.name,
-        application.address()?
+        application.address()
     );
     application.run(shutdown).await
 }

@@ -1,13 +1,14 @@
 //! What every service answers over HTTP: whether it is well, and what a person may do about it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::StatusCode;
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use event_store::EventStore;
@@ -15,11 +16,42 @@ use message_bus::MessageBus;
 use runtime::{Handled, Inbox, Input};
 use serde_json::{Value, json};
 use tokio::time::timeout;
+use tower::ServiceExt;
 
 use crate::Problem;
 
 /// How long a server may take to answer before it counts as away.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What is served before the store is open, and what is served from then on.
+#[derive(Clone, Default)]
+pub(crate) struct Gate(Arc<OnceLock<Router>>);
+
+impl Gate {
+    /// Serves the routes of the services from here on.
+    pub(crate) fn open(&self, routes: Router) {
+        let _ = self.0.set(routes);
+    }
+
+    /// Answers that the process lives, until it is opened.
+    pub(crate) fn router(&self) -> Router {
+        let gate = self.clone();
+        Router::new().fallback(async move |request: Request| match gate.0.get() {
+            Some(routes) => match routes.clone().oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            },
+            None if request.uri().path() == LIVE => live().await.into_response(),
+            None => Problem::unavailable("the event store does not answer yet").into_response(),
+        })
+    }
+}
+
+const LIVE: &str = "/health/live";
+
+async fn live() -> Json<Value> {
+    Json(json!({ "status": "live" }))
+}
 
 struct Shared {
     store: Arc<dyn EventStore>,
@@ -42,10 +74,7 @@ pub(crate) fn router(
         inboxes,
     });
     Router::new()
-        .route(
-            "/health/live",
-            get(async || Json(json!({ "status": "live" }))),
-        )
+        .route(LIVE, get(live))
         .route("/health/ready", get(ready))
         .route("/parked/{service}/{instance}/redrive", post(redrive))
         .route("/parked/{service}/{instance}/discard", post(discard_first))
