@@ -82,6 +82,18 @@ pub(crate) fn run(fresh: bool, passed_on: &[String]) -> Result<bool> {
     if !nextest {
         println!("cargo-nextest is not installed: the tests run under `cargo test`");
     }
+    let mut passed = true;
+    // nextest does not run the examples in the documentation. Who passes arguments has chosen some
+    // tests, and those arguments are not for these. They come first, so that the last line is the sum
+    // of all the others.
+    if nextest && passed_on.is_empty() {
+        let mut examples = shell::cargo();
+        examples
+            .args(["test", "--quiet", "--workspace", "--doc"])
+            .envs(servers.environment());
+        passed &= shell::run(&mut examples)?;
+    }
+
     let mut tests = shell::cargo();
     if nextest {
         tests.args(["nextest", "run"]);
@@ -92,17 +104,7 @@ pub(crate) fn run(fresh: bool, passed_on: &[String]) -> Result<bool> {
         tests.arg("--workspace");
     }
     tests.args(passed_on).envs(servers.environment());
-    let mut passed = shell::run(&mut tests)?;
-
-    // nextest does not run the examples in the documentation. Who passes arguments has chosen some
-    // tests, and those arguments are not for these.
-    if nextest && passed_on.is_empty() {
-        let mut examples = shell::cargo();
-        examples
-            .args(["test", "--workspace", "--doc"])
-            .envs(servers.environment());
-        passed &= shell::run(&mut examples)?;
-    }
+    passed &= shell::run(&mut tests)?;
     Ok(passed)
 }
 

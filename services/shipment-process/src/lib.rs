@@ -1,7 +1,7 @@
 //! Decides the next step of each shipment, and delegates it.
 //!
 //! It never does a step itself. Start with [`ShipmentProcess`], the process; [`start`] runs it with the
-//! HTTP API of [`api`](crate::api).
+//! HTTP API.
 
 mod api;
 mod outcome;
