@@ -1,4 +1,4 @@
-//! The suite that every adapter must pass: each promise of [`MessageBus`](crate::MessageBus) is a
+//! The suite that every adapter must pass: each promise of [`MessageBus`] is a
 //! test of its own.
 //!
 //! An adapter's `tests/contract.rs` implements [`Harness`] and calls
