@@ -64,9 +64,12 @@ pub enum Fault {
     /// The process refuses its own decision.
     #[error("the process refuses its own decision: {0}")]
     RefusesItself(#[source] Refusal),
+    /// The process has panicked, with this message.
+    #[error("the process has panicked: {0}")]
+    Panicked(String),
     /// The instance runs under a category that this program does not have.
     #[error("this program has no process category {0}")]
-    UnknownCategory(Category),
+    UnknownCategory(String),
 }
 
 /// Why a trigger has led to nothing.

@@ -1,6 +1,7 @@
 //! The processes of a service, and the guards that stand before each of them.
 
 use std::collections::BTreeMap;
+use std::panic::{self, AssertUnwindSafe};
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -153,13 +154,21 @@ impl<P: Process> Registry<P> {
         match &record.record {
             Record::Event(event) => {
                 let process = record.category.as_ref().and_then(|c| self.processes.get(c));
-                if let Some(process) = process {
-                    let state = instance.state.take().unwrap_or_else(|| process.initial());
-                    instance.state = Some(process.evolve(state, event));
-                } else {
-                    let category = record.category.as_ref().map_or("none", Category::as_str);
-                    let reason = format!("this program has no process category {category}");
-                    instance.unreadable.get_or_insert(reason);
+                let state = instance.state.take();
+                let evolved = match process {
+                    Some(process) => unless_it_panics(|| {
+                        process.evolve(state.unwrap_or_else(|| process.initial()), event)
+                    }),
+                    None => {
+                        let category = record.category.as_ref().map_or("none", Category::as_str);
+                        Err(Fault::UnknownCategory(category.to_owned()))
+                    }
+                };
+                match evolved {
+                    Ok(state) => instance.state = Some(state),
+                    Err(fault) => {
+                        instance.unreadable.get_or_insert(fault.to_string());
+                    }
                 }
                 instance.category.clone_from(&record.category);
             }
@@ -179,7 +188,7 @@ impl<P: Process> Registry<P> {
     fn known(&self, category: &Category) -> Result<&P, Fault> {
         self.processes
             .get(category)
-            .ok_or_else(|| Fault::UnknownCategory(category.clone()))
+            .ok_or_else(|| Fault::UnknownCategory(category.to_string()))
     }
 
     /// The outcome, or why the arrival cannot be decided; the instance moves on only with an outcome.
@@ -268,10 +277,8 @@ impl<P: Process> Registry<P> {
             deadlines_cleared: decided.deadlines_cleared,
             deadlines_set: decided.deadlines_set,
         };
-        Ok(settle(process, state, trigger, now)?
-            .into_iter()
-            .map(record)
-            .collect())
+        let settled = unless_it_panics(|| settle(process, state, trigger, now))??;
+        Ok(settled.into_iter().map(record).collect())
     }
 
     fn change_category(
@@ -319,6 +326,18 @@ impl<P: Process> Registry<P> {
         self.apply(instance, &record);
         Outcome::Parked(vec![record])
     }
+}
+
+/// Runs what an author has written: a panic there is a fault of one instance, and not the end of all.
+fn unless_it_panics<T>(run: impl FnOnce() -> T) -> Result<T, Fault> {
+    // What was being changed when it panicked is a copy, and is dropped.
+    panic::catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
+        let message = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned());
+        Fault::Panicked(message.unwrap_or_else(|| "without a message".to_owned()))
+    })
 }
 
 fn is_over<S>(instance: &Instance<S>, deadline: &str, now: Timestamp) -> bool {

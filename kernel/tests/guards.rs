@@ -24,6 +24,7 @@ enum Input {
     Wait,
     Spin,
     Break,
+    Panic,
     End,
 }
 
@@ -80,6 +81,7 @@ impl Decider for Counter {
             Trigger::Input(Input::Spin) | Trigger::Own(Event::Spun) => vec![Event::Spun],
             Trigger::Input(Input::Break) => vec![Event::Broken],
             Trigger::Own(Event::Broken) => return Err(Refusal::because("not me")),
+            Trigger::Input(Input::Panic) => panic!("a bug of the author's"),
             Trigger::Input(Input::End) => vec![Event::Ended],
             Trigger::Own(_) => vec![],
         })
@@ -377,4 +379,17 @@ fn a_stream_with_an_unknown_category_is_loaded_and_its_inputs_are_parked() {
     assert!(loaded.unreadable().unwrap().contains("one-1.0"));
     let outcome = other.handle(&mut loaded, arrival(9, Content::Input(Input::Add)), NOW);
     assert!(matches!(outcome, Outcome::Parked(_)));
+}
+
+#[test]
+fn a_process_that_panics_parks_its_instance() {
+    let mut run = Run::started();
+    let before = run.instance.state().cloned();
+    let Outcome::Parked(records) = run.take(Content::Input(Input::Panic)) else {
+        panic!("a panic is a fault")
+    };
+    assert!(
+        matches!(&records[0].record, Record::InputParked { reason, .. } if reason.contains("author's"))
+    );
+    assert_eq!(run.instance.state().cloned(), before);
 }

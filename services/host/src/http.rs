@@ -17,6 +17,7 @@ use runtime::{Handled, Inbox, Input};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use tower::ServiceExt;
+use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::Problem;
 
@@ -88,6 +89,10 @@ pub(crate) fn router(
             )
         })
         .layer(DefaultBodyLimit::max(body_limit_bytes))
+        .layer(CatchPanicLayer::custom(|_| {
+            let detail = "this request has met a fault of the program, which is in its log";
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response()
+        }))
 }
 
 async fn ready(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, Problem> {
