@@ -76,11 +76,14 @@ async fn hand_in(
     batch: Vec<Delivery>,
 ) -> (Vec<Receipt>, Vec<Result<Handled, Failure>>) {
     let receipts = batch.iter().map(|delivery| delivery.receipt).collect();
-    let input = |delivery: Delivery| match delivery.message {
-        Ok(message) => Input::Message(message),
-        Err(unreadable) => Input::Unreadable(unreadable),
-    };
-    let results = inbox.submit(batch.into_iter().map(input).collect()).await;
+    let results = inbox
+        .submit(
+            batch
+                .into_iter()
+                .map(|delivery| Input::from_bus(delivery.message))
+                .collect(),
+        )
+        .await;
     (receipts, results)
 }
 

@@ -128,17 +128,24 @@ impl Deadlines {
         let mut saved = cursor.clone();
         let mut saved_at = Instant::now();
         while !stop.is_cancelled() {
-            if let Err(error) = self.catch_up(&mut index, &mut cursor).await {
-                warn!(service = %self.service, error = chain(&error), "cannot read deadlines now: trying again");
-                backoff.wait().await;
-                continue;
-            }
+            let more = match self.catch_up(&mut index, &mut cursor).await {
+                Ok(more) => more,
+                Err(error) => {
+                    warn!(service = %self.service, error = chain(&error), "cannot read deadlines now: trying again");
+                    backoff.wait().await;
+                    continue;
+                }
+            };
             backoff.reset();
             let due = index.take_due(self.clock.now(), self.settings.max_batch);
             if !due.is_empty() {
                 if !self.report(&mut index, due).await {
                     backoff.wait().await;
                 }
+                continue;
+            }
+            // After each page, so that a log that grows fast does not keep deadlines waiting.
+            if more {
                 continue;
             }
             if cursor != saved && saved_at.elapsed() >= SAVE_EVERY {
@@ -201,24 +208,19 @@ impl Deadlines {
         (index, cursor)
     }
 
+    /// Reads on by a page; whether there was anything.
     async fn catch_up(
         &self,
         index: &mut Index,
         cursor: &mut Cursor,
-    ) -> Result<(), event_store::Error> {
-        loop {
-            let entries = self
-                .store
-                .read_log(&self.kind, cursor, self.settings.max_batch * 4)
-                .await?;
-            if entries.is_empty() {
-                return Ok(());
-            }
-            for entry in &entries {
-                index.apply(entry);
-                cursor.advance(entry.partition, entry.position);
-            }
+    ) -> Result<bool, event_store::Error> {
+        let limit = self.settings.max_batch * 4;
+        let entries = self.store.read_log(&self.kind, cursor, limit).await?;
+        for entry in &entries {
+            index.apply(entry);
+            cursor.advance(entry.partition, entry.position);
         }
+        Ok(!entries.is_empty())
     }
 
     /// Hands in that these are over; whether all of them were taken.

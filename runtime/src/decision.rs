@@ -4,7 +4,7 @@ use contracts::{Envelope, MessageId, MessageSet, TraceParent};
 use event_store::{Entry, NewEntry, StreamName};
 use jiff::{SignedDuration, Timestamp};
 use kernel::{Arrival, Content, Instance, NewRecord, Outcome, Registry};
-use tracing::{Span, debug, error, info, info_span};
+use tracing::{Span, debug, error, error_span, info};
 
 use crate::codec::{self, Cause};
 use crate::input::{Kept, content};
@@ -114,7 +114,7 @@ impl<P: Runnable> Decision<'_, P> {
                 self.take(Opened::message(message), &kept)
             }
             Input::Unreadable(found) => {
-                let (reason, raw) = (found.reason.clone(), found.raw.clone());
+                let (reason, raw) = (found.reason.clone(), bounded(&found.raw));
                 let kept = || {
                     keep(&Kept::Unreadable {
                         reason: reason.clone(),
@@ -246,9 +246,10 @@ impl<P: Runnable> Decision<'_, P> {
     }
 }
 
+/// At the level of errors, so that it is there for them whatever else is logged.
 fn span(service: &str, input: &Input) -> Span {
     match input {
-        Input::Message(message) => info_span!(
+        Input::Message(message) => error_span!(
             "handle",
             service,
             instance_id = message.subject,
@@ -257,7 +258,7 @@ fn span(service: &str, input: &Input) -> Span {
             correlation_id = %message.correlation_id,
             causation_id = %message.causation_id,
         ),
-        Input::Unreadable(found) => info_span!(
+        Input::Unreadable(found) => error_span!(
             "handle",
             service,
             instance_id = found.subject,
@@ -265,11 +266,22 @@ fn span(service: &str, input: &Input) -> Span {
             message_id = %found.id,
         ),
         Input::Redrive { instance, .. } => {
-            info_span!("redrive", service, instance_id = instance)
+            error_span!("redrive", service, instance_id = instance)
         }
     }
 }
 
 fn keep(kept: &Kept) -> String {
     serde_json::to_string(kept).unwrap_or_else(|error| format!("it cannot be kept: {error}"))
+}
+
+/// The most that is kept of what is no message: what can never be handled need not be kept whole.
+const MOST_KEPT_BYTES: usize = 64 * 1024;
+
+fn bounded(raw: &str) -> String {
+    if raw.len() <= MOST_KEPT_BYTES {
+        return raw.to_owned();
+    }
+    let end = raw.floor_char_boundary(MOST_KEPT_BYTES);
+    format!("{}… (the first {end} of {} bytes)", &raw[..end], raw.len())
 }

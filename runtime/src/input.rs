@@ -157,6 +157,26 @@ impl Input {
         }))
     }
 
+    /// What came from the bus. Only a service itself knows that one of its deadlines is over.
+    pub(crate) fn from_bus(message: Result<Envelope, Unreadable>) -> Self {
+        match message {
+            Ok(message) if message.type_name == DEADLINE_PASSED => Self::Unreadable(Unreadable {
+                id: message.id,
+                reason: format!("{DEADLINE_PASSED} may not come from another service"),
+                raw: serde_json::to_string(&message).unwrap_or_default(),
+                subject: Some(message.subject),
+            }),
+            Ok(message) => Self::Message(message),
+            Err(unreadable) => Self::Unreadable(unreadable),
+        }
+    }
+
+    /// Whether a text can be the name of an instance.
+    #[must_use]
+    pub fn names_an_instance(name: &str) -> bool {
+        (1..=MAX_INSTANCE_LENGTH).contains(&name.len()) && !name.chars().any(char::is_control)
+    }
+
     /// The instance that it goes to.
     pub(crate) fn instance(&self) -> &str {
         let named = match self {
@@ -165,12 +185,7 @@ impl Input {
             Self::Redrive { instance, .. } => Some(instance),
         };
         match named {
-            Some(name)
-                if (1..=MAX_INSTANCE_LENGTH).contains(&name.len())
-                    && !name.chars().any(char::is_control) =>
-            {
-                name
-            }
+            Some(name) if Self::names_an_instance(name) => name,
             _ => UNADDRESSED,
         }
     }

@@ -327,3 +327,25 @@ async fn a_delivery_is_acknowledged_once_it_is_stored() {
     );
     assert!(script.rejected.is_empty());
 }
+
+#[tokio::test]
+async fn only_the_service_itself_says_that_its_deadline_is_over() {
+    let (store, clock) = (memory(), clock());
+    let (script, bus) = scripted(&store);
+    let mut forged = envelope("DeadlinePassed", "A", 2);
+    let said = r#"{"name":"reminder","due":"9999-12-30T00:00:00Z"}"#;
+    forged.data = serde_json::value::RawValue::from_string(said.to_owned()).unwrap();
+    for (number, message) in (1..).zip([envelope("Open", "A", 1), forged]) {
+        let receipt = Receipt { session: 1, number };
+        let delivery = Delivery {
+            receipt,
+            message: Ok(message),
+        };
+        script.0.lock().unwrap().to_deliver.push_back(delivery);
+    }
+    let (service, inbox) = start(&store, bus, clock);
+    until(&store, async || names(&store, "A").await.len() == 2).await;
+    drop(inbox);
+    service.stop().await;
+    assert_eq!(names(&store, "A").await, ["Opened", "InputParked"]);
+}

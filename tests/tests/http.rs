@@ -538,3 +538,35 @@ async fn what_was_accepted_for_an_answer_is_answered_before_the_process_stops() 
         assert!(entries.iter().any(|entry| entry.stream == stream), "{id}");
     }
 }
+
+#[tokio::test]
+async fn a_body_that_nobody_reads_is_bounded_as_well() {
+    let user = User::new().await;
+    let large = user
+        .ask(Method::POST, "/12EEQ9CS9K10")
+        .body(vec![b'x'; 300 * 1024]);
+    problem(large.send().await.unwrap(), StatusCode::PAYLOAD_TOO_LARGE).await;
+    problem(user.get("/12EEQ9CS9K10").await, StatusCode::NOT_FOUND).await;
+}
+
+#[tokio::test]
+async fn what_is_tried_again_must_name_an_instance_and_a_service() {
+    let user = User::new().await;
+    let long = format!("/parked/manifestation/{}/discard", "y".repeat(201));
+    problem(user.post(&long).await, StatusCode::BAD_REQUEST).await;
+    problem(
+        user.post("/parked/nobody/A/redrive").await,
+        StatusCode::NOT_FOUND,
+    )
+    .await;
+    let nothing: Value = user
+        .post("/parked/manifestation/A/redrive")
+        .await
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(
+        nothing,
+        json!({ "handled": 0, "remaining": 0, "reason": null })
+    );
+}

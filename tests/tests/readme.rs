@@ -9,6 +9,7 @@ use std::process::Command;
 
 use reqwest::Method;
 use system_tests::binaries::{PATIENCE, Process, eventually};
+use system_tests::examples::{IDS, expected_stream, final_status};
 
 fn readme() -> String {
     std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap()
@@ -99,6 +100,23 @@ async fn its_requests_are_accepted_and_its_sql_finds_what_they_did() {
         .filename(file)
         .read_only(true);
     let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    // Nothing that a user is told to type changes what the examples show.
+    for id in IDS {
+        eventually("the example has ended", PATIENCE, async || {
+            let (_, body) = curl(&longhaul, &format!("curl http://127.0.0.1:43210/{id}")).await;
+            body.contains(&format!(r#""status":"{}""#, final_status(id)))
+                .then_some(())
+        })
+        .await;
+        let query = "select event_type from mt_events where stream_id = $1 order by version";
+        let found: Vec<(String,)> = sqlx::query_as(query)
+            .bind(format!("{id}-Process"))
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+        let found: Vec<_> = found.into_iter().map(|(name,)| name).collect();
+        assert_eq!(found, expected_stream(id, "Process"), "{id}");
+    }
     let queries = lines("sql");
     assert_eq!(queries.len(), 2, "{queries:?}");
     for query in queries {

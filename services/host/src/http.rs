@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -89,6 +90,18 @@ pub(crate) fn router(
             )
         })
         .layer(DefaultBodyLimit::max(body_limit_bytes))
+        .layer(middleware::from_fn(
+            move |request: Request, next: Next| async move {
+                // Also where nobody reads the body.
+                let length = request.headers().get(header::CONTENT_LENGTH);
+                let length = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+                if length.is_some_and(|length| length > body_limit_bytes) {
+                    let detail = format!("a body may have {body_limit_bytes} bytes");
+                    return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail).into_response();
+                }
+                next.run(request).await
+            },
+        ))
         .layer(CatchPanicLayer::custom(|_| {
             let detail = "this request has met a fault of the program, which is in its log";
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response()
@@ -144,6 +157,10 @@ impl Shared {
             );
             Problem::new(StatusCode::NOT_FOUND, detail)
         })?;
+        if !Input::names_an_instance(&instance) {
+            let detail = format!("{instance:?} is the name of no instance");
+            return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
+        }
         match inbox
             .submit_one(Input::Redrive {
                 instance,

@@ -184,7 +184,11 @@ impl Settings {
     /// A file that cannot be read; a key that is unknown, by its name; a value that does not fit, by its
     /// key; settings that do not go together.
     pub fn load(base: Base, file: Option<&Path>) -> anyhow::Result<Self> {
-        Self::layered(base, file, std::env::vars().collect())
+        // What is no text is nobody's setting.
+        let environment = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        Self::layered(base, file, environment.collect())
     }
 
     /// The same, with an environment of its own.
@@ -272,8 +276,31 @@ impl Settings {
                 bail!("{key} is {value}, but must be at least {least}");
             }
         }
-        if self.runtime.max_batch == 0 {
-            bail!("runtime.max_batch is 0, but must be at least 1");
+        let positive = [
+            ("runtime.max_batch", self.runtime.max_batch as u64),
+            ("runtime.poll_interval_ms", self.runtime.poll_interval_ms),
+            ("http.request_timeout_ms", self.http.request_timeout_ms),
+            (
+                "store.postgres.max_connections",
+                u64::from(self.store.postgres.max_connections),
+            ),
+            ("store.postgres.timeout_ms", self.store.postgres.timeout_ms),
+            (
+                "bus.rabbitmq.confirm_timeout_ms",
+                self.bus.rabbitmq.confirm_timeout_ms,
+            ),
+            (
+                "bus.rabbitmq.connect_timeout_ms",
+                self.bus.rabbitmq.connect_timeout_ms,
+            ),
+        ];
+        for (key, value) in positive {
+            if value == 0 {
+                bail!("{key} is 0, but must be at least 1");
+            }
+        }
+        if self.store.sqlite.path.as_os_str().is_empty() {
+            bail!("store.sqlite.path is empty, but must name a file");
         }
         Ok(())
     }
@@ -381,6 +408,17 @@ mod tests {
                 "carrier_stub.delay_ms",
             ),
             ("LONGHAUL__LOG__PARTITIONS", "0", "log.partitions"),
+            (
+                "LONGHAUL__STORE__POSTGRES__MAX_CONNECTIONS",
+                "0",
+                "store.postgres.max_connections",
+            ),
+            (
+                "LONGHAUL__HTTP__REQUEST_TIMEOUT_MS",
+                "0",
+                "http.request_timeout_ms",
+            ),
+            ("LONGHAUL__STORE__SQLITE__PATH", "", "store.sqlite.path"),
             (
                 "LONGHAUL__SHIPMENT_PROCESS__PORT",
                 "70000",

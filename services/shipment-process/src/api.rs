@@ -113,6 +113,9 @@ async fn change_category(
         return Err(bad("must be text, as domestic-1.0".to_owned()));
     };
     let to = Category::parse(category.clone()).map_err(|error| bad(error.to_string()))?;
+    if api.load(&id).await?.state().is_none() {
+        return Err(not_found(&id));
+    }
     // Each request is one of its own: to switch there, back, and there again is three switches.
     let request = MessageId::from(Uuid::now_v7());
     let input = Input::change_category(&SERVICE, id.as_str(), &to, request, api.clock.now())
@@ -163,7 +166,12 @@ impl Api {
             data,
         });
         match self.submit(input).await? {
-            Handled::Decided | Handled::Duplicate => Ok(accepted(&start.shipment_id)),
+            Handled::Decided => Ok(accepted(&start.shipment_id)),
+            // It was handled before: to start it, unless it was parked.
+            Handled::Duplicate => match self.started_before(&start, is_same).await? {
+                Some(answer) => answer,
+                None => Err(parked(&start.shipment_id)),
+            },
             // Somebody else has started it in the meantime.
             Handled::Refused(refusal) => match self.started_before(&start, is_same).await? {
                 Some(answer) => answer,

@@ -56,19 +56,24 @@ impl StartRequest {
         };
         let legs = errors.legs(fields);
         let collection_date = errors.text(fields, "", "collectionDate").and_then(|text| {
-            text.parse::<Date>()
+            Some(text.as_str())
+                .filter(|text| text.len() == "2024-05-27".len())
+                .ok_or(())
+                .and_then(|text| text.parse::<Date>().map_err(drop))
                 .map_err(|_| errors.add("collectionDate", "must be a date, as 2024-05-27"))
                 .ok()
         });
-        let time_zone = errors.text(fields, "", "timeZone").filter(|name| {
-            let known = TimeZoneDatabase::bundled().get(name).is_ok();
-            if !known {
+        let time_zone = errors.text(fields, "", "timeZone").and_then(|name| {
+            // Under its canonical spelling, so that another spelling is the same request.
+            let zone = TimeZoneDatabase::bundled().get(&name).ok();
+            let canonical = zone.as_ref().and_then(|zone| zone.iana_name());
+            if canonical.is_none() {
                 errors.add(
                     "timeZone",
                     "must be the IANA name of a time zone, as Europe/Berlin",
                 );
             }
-            known
+            canonical.map(str::to_owned)
         });
         match (legs, collection_date, time_zone) {
             (Some(legs), Some(collection_date), Some(time_zone)) if errors.0.is_empty() => {
@@ -223,6 +228,10 @@ mod tests {
         })
     }
 
+    fn request_of(body: &Value) -> StartRequest {
+        StartRequest::read(body).unwrap()
+    }
+
     fn bad_fields(body: &Value) -> Vec<String> {
         StartRequest::read(body)
             .unwrap_err()
@@ -236,6 +245,9 @@ mod tests {
         let request = StartRequest::read(&valid()).unwrap();
         assert_eq!(request.shipment_id.unwrap().as_str(), "S1");
         assert_eq!(request.collection_date.to_string(), "2024-05-27");
+        let mut spelled = valid();
+        spelled["timeZone"] = json!("europe/BERLIN");
+        assert_eq!(StartRequest::read(&spelled).unwrap(), request_of(&valid()));
         let mut without = valid();
         without.as_object_mut().unwrap().remove("shipmentId");
         assert_eq!(StartRequest::read(&without).unwrap().shipment_id, None);
@@ -284,6 +296,7 @@ mod tests {
             ("/legs/0/sender", json!("x".repeat(501))),
             ("/legs/0/sender", json!("a\u{0}b")),
             ("/collectionDate", json!("2024-02-30")),
+            ("/collectionDate", json!("2024-05-27T10:00:00")),
         ] {
             let mut body = valid();
             *body.pointer_mut(pointer).unwrap() = value;
