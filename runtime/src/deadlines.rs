@@ -127,6 +127,7 @@ impl Deadlines {
         };
         let mut saved = cursor.clone();
         let mut saved_at = Instant::now();
+        let mut caught_up = false;
         while !stop.is_cancelled() {
             let more = match self.catch_up(&mut index, &mut cursor).await {
                 Ok(more) => more,
@@ -137,21 +138,28 @@ impl Deadlines {
                 }
             };
             backoff.reset();
-            let due = index.take_due(self.clock.now(), self.settings.max_batch);
+            // What was saved may be long over: the log is read to its end once. From then on deadlines are
+            // looked at after each page, so that a log that grows fast does not keep them waiting.
+            caught_up |= !more;
+            let most = if caught_up {
+                self.settings.max_batch
+            } else {
+                0
+            };
+            let due = index.take_due(self.clock.now(), most);
             if !due.is_empty() {
                 if !self.report(&mut index, due).await {
                     backoff.wait().await;
                 }
                 continue;
             }
-            // After each page, so that a log that grows fast does not keep deadlines waiting.
-            if more {
-                continue;
-            }
             if cursor != saved && saved_at.elapsed() >= SAVE_EVERY {
                 self.save(&reader, &index, &cursor).await;
                 saved.clone_from(&cursor);
                 saved_at = Instant::now();
+            }
+            if more {
+                continue;
             }
             let next_due = async {
                 match index.next_due() {

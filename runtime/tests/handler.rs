@@ -403,3 +403,22 @@ async fn what_can_never_be_read_is_given_up_by_a_person_and_the_rest_goes_on() {
         ["ParkedInputDiscarded", "Noted", "ParkedInputHandled"]
     );
 }
+
+#[tokio::test]
+async fn of_what_is_no_message_only_the_beginning_is_kept() {
+    let store = memory();
+    let mut handler = handler(older(), &store, clock(), &CancellationToken::new());
+    let garbage = Arrived::Unreadable(Unreadable {
+        id: MessageId::derive(&["large"]),
+        subject: Some("A".to_owned()),
+        reason: "no JSON".to_owned(),
+        raw: "ä".repeat(1 << 20),
+    });
+    assert_eq!(
+        handled(handler.handle(vec![garbage]).await),
+        [Handled::Parked]
+    );
+    let kept = stream(&store, "A").await.remove(0).content.data;
+    assert!(kept.get().len() < 70 * 1024, "{} bytes", kept.get().len());
+    assert!(kept.get().contains("of 2097152 bytes"));
+}
