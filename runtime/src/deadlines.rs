@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::{Partition, ServiceName};
-use event_store::{Checkpoint, Cursor, Entry, EventStore, StreamKind};
+use event_store::{Checkpoint, Checkpoints, Cursor, Entry, EventStore, StreamKind};
 use jiff::Timestamp;
 use serde_json::value::to_raw_value;
 use tokio::time::Instant;
@@ -107,6 +107,7 @@ pub(crate) struct Deadlines {
     pub(crate) service: ServiceName,
     pub(crate) kind: StreamKind,
     pub(crate) store: Arc<dyn EventStore>,
+    pub(crate) indexes: Arc<dyn Checkpoints>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) inbox: Inbox,
     pub(crate) settings: Settings,
@@ -125,7 +126,7 @@ impl Deadlines {
         let Some((mut index, mut cursor)) = self.load(&reader, &stop).await else {
             return;
         };
-        let mut saved = cursor.clone();
+        let mut unsaved = false;
         let mut saved_at = Instant::now();
         let mut caught_up = false;
         while !stop.is_cancelled() {
@@ -141,6 +142,7 @@ impl Deadlines {
             // What was saved may be long over: the log is read to its end once. From then on deadlines are
             // looked at after each page, so that a log that grows fast does not keep them waiting.
             caught_up |= !more;
+            unsaved |= more;
             let most = if caught_up {
                 self.settings.max_batch
             } else {
@@ -153,9 +155,9 @@ impl Deadlines {
                 }
                 continue;
             }
-            if cursor != saved && saved_at.elapsed() >= SAVE_EVERY {
+            if unsaved && saved_at.elapsed() >= SAVE_EVERY {
                 self.save(&reader, &index, &cursor).await;
-                saved.clone_from(&cursor);
+                unsaved = false;
                 saved_at = Instant::now();
             }
             if more {
@@ -174,7 +176,7 @@ impl Deadlines {
                 () = tokio::time::sleep(poll) => {}
             }
         }
-        if cursor != saved {
+        if unsaved {
             self.save(&reader, &index, &cursor).await;
         }
     }
@@ -182,7 +184,7 @@ impl Deadlines {
     async fn load(&self, reader: &str, stop: &CancellationToken) -> Option<(Index, Cursor)> {
         let mut backoff = Backoff::for_servers();
         loop {
-            match self.store.load_checkpoint(reader).await {
+            match self.indexes.load_checkpoint(reader).await {
                 Ok(checkpoint) => return Some(self.restore(checkpoint)),
                 Err(error) => {
                     warn!(service = %self.service, error = chain(&error), "cannot load deadlines now: trying again");
@@ -223,12 +225,12 @@ impl Deadlines {
         cursor: &mut Cursor,
     ) -> Result<bool, event_store::Error> {
         let limit = self.settings.max_batch * 4;
-        let entries = self.store.read_log(&self.kind, cursor, limit).await?;
-        for entry in &entries {
+        let page = self.store.read_log(&self.kind, cursor, limit).await?;
+        for entry in &page.entries {
             index.apply(entry);
-            cursor.advance(entry.partition, entry.position);
         }
-        Ok(!entries.is_empty())
+        *cursor = page.cursor;
+        Ok(!page.entries.is_empty())
     }
 
     /// Hands in that these are over; whether all of them were taken.
@@ -264,7 +266,7 @@ impl Deadlines {
         let checkpoint = Checkpoint {
             partitions: partitions.collect(),
         };
-        if let Err(error) = self.store.save_checkpoint(reader, &checkpoint).await {
+        if let Err(error) = self.indexes.save_checkpoint(reader, &checkpoint).await {
             warn!(service = %self.service, error = chain(&error), "cannot save deadlines now");
         }
     }

@@ -47,23 +47,24 @@ impl Relay {
             backoff.wait().await;
         };
         backoff.reset();
-        let mut saved = cursor.clone();
+        let mut unsaved = false;
         let mut saved_at = Instant::now();
         loop {
             let stopping = stop.is_cancelled();
-            let entries = match self
+            let page = match self
                 .store
                 .read_log(&self.kind, &cursor, self.settings.max_batch)
                 .await
             {
-                Ok(entries) => entries,
+                Ok(page) => page,
                 Err(error) => {
                     self.trouble("read the log", &error);
                     backoff.wait().await;
                     continue;
                 }
             };
-            let messages: Vec<Envelope> = entries
+            let messages: Vec<Envelope> = page
+                .entries
                 .iter()
                 .flat_map(|entry| outgoing(&self.service, entry))
                 .collect();
@@ -71,13 +72,14 @@ impl Relay {
                 self.publish(&messages).await;
             }
             backoff.reset();
-            for entry in &entries {
-                cursor.advance(entry.partition, entry.position);
-            }
-            let idle = entries.is_empty();
-            if cursor != saved && (idle && stopping || saved_at.elapsed() >= save_every) {
+            cursor = page.cursor;
+            let idle = page.entries.is_empty();
+            // What was passed over without an entry is not worth a checkpoint of its own: where that is
+            // stored in the same log, each would be passed over again, and be followed by another.
+            unsaved |= !idle;
+            if unsaved && (idle && stopping || saved_at.elapsed() >= save_every) {
                 self.save(reader, &cursor).await;
-                saved.clone_from(&cursor);
+                unsaved = false;
                 saved_at = Instant::now();
             }
             if idle && stopping {
@@ -85,11 +87,7 @@ impl Relay {
             }
             if idle {
                 // With something unsaved, the next look is when it is time to save.
-                let next = if cursor == saved {
-                    poll
-                } else {
-                    save_every.min(poll)
-                };
+                let next = if unsaved { save_every.min(poll) } else { poll };
                 tokio::select! {
                     () = wake_up.woken() => {}
                     () = stop.cancelled() => {}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use contracts::ServiceContract;
-use event_store::{EventStore, StreamKind};
+use event_store::{Checkpoints, EventStore, StreamKind};
 use kernel::Registry;
 use message_bus::MessageBus;
 use tokio::task::JoinSet;
@@ -18,6 +18,8 @@ use crate::{Clock, Handler, Inbox, Runnable, Settings, consumer};
 pub struct Environment {
     /// The log.
     pub store: Arc<dyn EventStore>,
+    /// Where indexes over the log are kept: in the store itself, unless it is no place for them.
+    pub indexes: Arc<dyn Checkpoints>,
     /// The bus.
     pub bus: Arc<dyn MessageBus>,
     /// The time.
@@ -51,6 +53,7 @@ impl Service {
     ) -> (Self, Inbox) {
         let Environment {
             store,
+            indexes,
             bus,
             clock,
             settings,
@@ -85,6 +88,7 @@ impl Service {
             service: name.clone(),
             kind: kind.clone(),
             store: store.clone(),
+            indexes,
             clock,
             inbox: inbox.clone(),
             settings: settings.clone(),

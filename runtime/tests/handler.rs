@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use contracts::{MessageId, Partitions};
 use event_store::{
-    Append, Appended, Checkpoint, Cursor, Entry, Error, EventStore, StreamKind, StreamName,
-    Visibility, WakeUp,
+    Append, Appended, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page, StreamKind,
+    StreamName, Visibility, WakeUp,
 };
 use kernel::Refusal;
 use message_bus::Unreadable;
@@ -68,20 +68,12 @@ impl EventStore for Odd {
         self.inner.read_streams(streams).await
     }
 
-    async fn read_log(&self, k: &StreamKind, c: &Cursor, l: usize) -> Result<Vec<Entry>, Error> {
+    async fn read_log(&self, k: &StreamKind, c: &Cursor, l: usize) -> Result<Page, Error> {
         self.inner.read_log(k, c, l).await
     }
 
     fn wake_ups(&self, kind: &StreamKind) -> WakeUp {
         self.inner.wake_ups(kind)
-    }
-
-    async fn load_checkpoint(&self, reader: &str) -> Result<Checkpoint, Error> {
-        self.inner.load_checkpoint(reader).await
-    }
-
-    async fn save_checkpoint(&self, reader: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
-        self.inner.save_checkpoint(reader, checkpoint).await
     }
 
     async fn ping(&self) -> Result<(), Error> {
@@ -90,6 +82,17 @@ impl EventStore for Odd {
 
     fn partitions(&self) -> Partitions {
         self.inner.partitions()
+    }
+}
+
+#[async_trait]
+impl Checkpoints for Odd {
+    async fn load_checkpoint(&self, reader: &str) -> Result<Checkpoint, Error> {
+        self.inner.load_checkpoint(reader).await
+    }
+
+    async fn save_checkpoint(&self, reader: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
+        self.inner.save_checkpoint(reader, checkpoint).await
     }
 }
 

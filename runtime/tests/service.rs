@@ -23,6 +23,7 @@ fn start(
 ) -> (Service, Inbox) {
     let environment = Environment {
         store: store.clone(),
+        indexes: store.clone(),
         bus,
         clock,
         settings: settings(),

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use contracts::Partitions;
 use event_store::{
-    Append, Appended, Checkpoint, Cursor, Entry, Error, EventStore, StreamKind, StreamName, WakeUp,
+    Append, Appended, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page, StreamKind,
+    StreamName, WakeUp,
 };
 use tokio::sync::Notify;
 
@@ -85,7 +86,7 @@ impl EventStore for FaultyStore {
         kind: &StreamKind,
         after: &Cursor,
         limit: usize,
-    ) -> Result<Vec<Entry>, Error> {
+    ) -> Result<Page, Error> {
         self.inner.read_log(kind, after, limit).await
     }
 
@@ -93,6 +94,17 @@ impl EventStore for FaultyStore {
         self.inner.wake_ups(kind)
     }
 
+    async fn ping(&self) -> Result<(), Error> {
+        self.inner.ping().await
+    }
+
+    fn partitions(&self) -> Partitions {
+        self.inner.partitions()
+    }
+}
+
+#[async_trait]
+impl Checkpoints for FaultyStore {
     async fn load_checkpoint(&self, reader: &str) -> Result<Checkpoint, Error> {
         self.inner.load_checkpoint(reader).await
     }
@@ -104,13 +116,5 @@ impl EventStore for FaultyStore {
             ));
         }
         self.inner.save_checkpoint(reader, checkpoint).await
-    }
-
-    async fn ping(&self) -> Result<(), Error> {
-        self.inner.ping().await
-    }
-
-    fn partitions(&self) -> Partitions {
-        self.inner.partitions()
     }
 }

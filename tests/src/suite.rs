@@ -64,6 +64,7 @@ impl Suite {
         settings: &Settings,
     ) -> Self {
         let environment = Environment {
+            indexes: store.clone(),
             store,
             bus,
             clock,

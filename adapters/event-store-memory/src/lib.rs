@@ -8,8 +8,8 @@ mod log;
 use async_trait::async_trait;
 use contracts::Partitions;
 use event_store::{
-    Append, Appended, Checkpoint, Cursor, Entry, Error, EventStore, StreamKind, StreamName, WakeUp,
-    WakeUps,
+    Append, Appended, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page, StreamKind,
+    StreamName, WakeUp, WakeUps,
 };
 use tokio::sync::{Mutex, RwLock, oneshot};
 
@@ -86,21 +86,13 @@ impl EventStore for MemoryEventStore {
         kind: &StreamKind,
         after: &Cursor,
         limit: usize,
-    ) -> Result<Vec<Entry>, Error> {
-        Ok(self.log.read().await.after(kind, after, limit))
+    ) -> Result<Page, Error> {
+        let entries = self.log.read().await.after(kind, after, limit);
+        Ok(Page::behind(after, entries))
     }
 
     fn wake_ups(&self, kind: &StreamKind) -> WakeUp {
         self.wake_ups.listen(kind)
-    }
-
-    async fn load_checkpoint(&self, reader: &str) -> Result<Checkpoint, Error> {
-        Ok(self.log.read().await.checkpoint(reader))
-    }
-
-    async fn save_checkpoint(&self, reader: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
-        self.log.write().await.save_checkpoint(reader, checkpoint);
-        Ok(())
     }
 
     async fn ping(&self) -> Result<(), Error> {
@@ -109,5 +101,17 @@ impl EventStore for MemoryEventStore {
 
     fn partitions(&self) -> Partitions {
         self.partitions
+    }
+}
+
+#[async_trait]
+impl Checkpoints for MemoryEventStore {
+    async fn load_checkpoint(&self, reader: &str) -> Result<Checkpoint, Error> {
+        Ok(self.log.read().await.checkpoint(reader))
+    }
+
+    async fn save_checkpoint(&self, reader: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
+        self.log.write().await.save_checkpoint(reader, checkpoint);
+        Ok(())
     }
 }

@@ -101,14 +101,7 @@ impl Log {
     /// Saves where a reader stands, unless it already stands further.
     pub(crate) fn save_checkpoint(&mut self, reader: &str, checkpoint: &Checkpoint) {
         let saved = self.checkpoints.entry(reader.to_owned()).or_default();
-        for (partition, place) in &checkpoint.partitions {
-            match saved.partitions.get(partition) {
-                Some((further, _)) if *further > place.0 => {}
-                Some(_) | None => {
-                    saved.partitions.insert(*partition, place.clone());
-                }
-            }
-        }
+        saved.advance(checkpoint);
     }
 
     fn entries_of(&self, stream: &StreamName) -> &[Arc<Entry>] {

@@ -3,19 +3,6 @@
 use event_store::{BoxError, Error};
 use sqlx::migrate::MigrateError;
 
-/// The database was set up with another number of partitions.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "this log was set up with {stored} partitions and is opened with {configured}: set the number \
-     of partitions to {stored}, or begin a new database"
-)]
-pub struct PartitionsDiffer {
-    /// What the database was set up with.
-    pub stored: u16,
-    /// What it was opened with.
-    pub configured: u16,
-}
-
 /// The database did not answer in time.
 #[derive(Debug, thiserror::Error)]
 #[error("the database did not answer within {timeout_ms} ms")]

@@ -5,6 +5,7 @@
 //! `longhaul_append` in `migrations/`, where the rules of appending are kept.
 
 mod append;
+mod checkpoints;
 mod database;
 mod error;
 mod read;
@@ -14,12 +15,13 @@ mod settings;
 use async_trait::async_trait;
 use contracts::Partitions;
 use event_store::{
-    Append, Appended, Checkpoint, Cursor, Entry, Error, EventStore, StreamKind, StreamName, WakeUp,
-    WakeUps,
+    Append, Appended, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page, StreamKind,
+    StreamName, WakeUp, WakeUps,
 };
 use tokio::sync::oneshot;
 
-pub use error::{PartitionsDiffer, TimedOut};
+pub use checkpoints::PostgresCheckpoints;
+pub use error::TimedOut;
 pub use settings::Settings;
 
 use crate::database::Database;
@@ -37,11 +39,11 @@ impl PostgresEventStore {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database cannot be reached: try again. [`Error::Refused`]
-    /// when the URL is none, or, with [`PartitionsDiffer`], when the database was set up with
+    /// when the URL is none, or, with [`event_store::PartitionsDiffer`], when the database was set up with
     /// another number of partitions.
     pub async fn connect(settings: &Settings, partitions: Partitions) -> Result<Self, Error> {
         let options = settings.options()?;
-        set_up::set_up(&options, settings.timeout(), partitions).await?;
+        set_up::set_up(&options, settings.timeout(), Some(partitions)).await?;
         Ok(Self {
             partitions,
             database: Database::new(options, settings),
@@ -98,18 +100,30 @@ impl EventStore for PostgresEventStore {
         kind: &StreamKind,
         after: &Cursor,
         limit: usize,
-    ) -> Result<Vec<Entry>, Error> {
+    ) -> Result<Page, Error> {
         let rows = self
             .database
             .fetch(read::log_query(kind, after, limit))
             .await?;
-        rows.iter().map(read::entry).collect()
+        let entries = rows.iter().map(read::entry).collect::<Result<_, _>>()?;
+        Ok(Page::behind(after, entries))
     }
 
     fn wake_ups(&self, kind: &StreamKind) -> WakeUp {
         self.wake_ups.listen(kind)
     }
 
+    async fn ping(&self) -> Result<(), Error> {
+        self.database.fetch(sqlx::query("select 1")).await.map(drop)
+    }
+
+    fn partitions(&self) -> Partitions {
+        self.partitions
+    }
+}
+
+#[async_trait]
+impl Checkpoints for PostgresEventStore {
     async fn load_checkpoint(&self, reader: &str) -> Result<Checkpoint, Error> {
         let rows = self.database.fetch(read::checkpoint_query(reader)).await?;
         read::checkpoint(&rows)
@@ -120,13 +134,5 @@ impl EventStore for PostgresEventStore {
             .fetch(append::checkpoint_query(reader, checkpoint))
             .await
             .map(drop)
-    }
-
-    async fn ping(&self) -> Result<(), Error> {
-        self.database.fetch(sqlx::query("select 1")).await.map(drop)
-    }
-
-    fn partitions(&self) -> Partitions {
-        self.partitions
     }
 }

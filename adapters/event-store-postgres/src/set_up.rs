@@ -4,44 +4,40 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use contracts::Partitions;
-use event_store::Error;
+use event_store::{Error, PartitionsDiffer};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::time::timeout;
 
-use crate::error::{PartitionsDiffer, TimedOut, corrupt, refused, translate, translate_migration};
+use crate::error::{TimedOut, corrupt, refused, translate, translate_migration};
 
 /// How long setting up may take; it may wait for another program that does the same.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Applies what the database lacks, and checks that it is meant for as many partitions.
+/// Applies what the database lacks, and, for a log, checks that it is meant for as many partitions.
 pub(crate) async fn set_up(
     options: &PgConnectOptions,
     to_connect: Duration,
-    partitions: Partitions,
+    partitions: Option<Partitions>,
 ) -> Result<(), Error> {
     let mut connection = within(to_connect, async {
         options.connect().await.map_err(translate)
     })
     .await?;
-    let stored = within(PATIENCE, migrate(&mut connection, partitions)).await?;
+    within(PATIENCE, migrate(&mut connection, partitions)).await?;
     // The work is done; a connection that cannot say goodbye is no reason to fail.
     drop(connection.close().await);
-    if stored == partitions.count() {
-        Ok(())
-    } else {
-        Err(refused(PartitionsDiffer {
-            stored,
-            configured: partitions.count(),
-        }))
-    }
+    Ok(())
 }
 
 /// One transaction under a lock that ends with it: of several programs that start together, one
 /// does the work and the others find it done. sqlx's own lock belongs to the session, which does
 /// not hold behind a connection pooler.
-async fn migrate(connection: &mut PgConnection, partitions: Partitions) -> Result<u16, Error> {
+async fn migrate(
+    connection: &mut PgConnection,
+    partitions: Option<Partitions>,
+) -> Result<(), Error> {
     let mut transaction = connection.begin().await.map_err(translate)?;
     for statement in [
         "set local statement_timeout = 0",
@@ -57,17 +53,32 @@ async fn migrate(connection: &mut PgConnection, partitions: Partitions) -> Resul
         .run_direct(&mut *transaction)
         .await
         .map_err(translate_migration)?;
+    if let Some(partitions) = partitions {
+        agree(&mut transaction, partitions).await?;
+    }
+    transaction.commit().await.map_err(translate)
+}
+
+/// Whether the log is one of so many partitions, or a new one.
+async fn agree(connection: &mut PgConnection, partitions: Partitions) -> Result<(), Error> {
     sqlx::query("insert into log_settings (partitions) values ($1) on conflict do nothing")
         .bind(i32::from(partitions.count()))
-        .execute(&mut *transaction)
+        .execute(&mut *connection)
         .await
         .map_err(translate)?;
     let stored: i32 = sqlx::query_scalar("select partitions from log_settings")
-        .fetch_one(&mut *transaction)
+        .fetch_one(&mut *connection)
         .await
         .map_err(translate)?;
-    transaction.commit().await.map_err(translate)?;
-    u16::try_from(stored).map_err(corrupt)
+    let stored = u16::try_from(stored).map_err(corrupt)?;
+    if stored == partitions.count() {
+        Ok(())
+    } else {
+        Err(refused(PartitionsDiffer {
+            stored,
+            configured: partitions.count(),
+        }))
+    }
 }
 
 fn migrator() -> Migrator {

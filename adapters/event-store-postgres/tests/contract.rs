@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use contracts::Partitions;
-use event_store::contract::{Harness, HeldAppend};
-use event_store::{Append, Appended, Error, EventStore};
-use event_store_postgres::{PostgresEventStore, Settings};
+use event_store::contract::{CheckpointsHarness, Harness, HeldAppend};
+use event_store::{Append, Appended, Checkpoints, Error, EventStore};
+use event_store_postgres::{PostgresCheckpoints, PostgresEventStore, Settings};
 use sqlx::{Connection, Executor, PgConnection};
 use test_servers::postgres::{TestDatabase, database};
 use tokio::sync::oneshot;
@@ -83,4 +83,45 @@ impl HeldAppend for Held {
     }
 }
 
-event_store::event_store_contract!(postgres);
+mod log {
+    event_store::event_store_contract!(super::postgres);
+}
+
+struct CheckpointsAlone {
+    database: TestDatabase,
+    checkpoints: Arc<PostgresCheckpoints>,
+}
+
+async fn connect(database: &TestDatabase) -> Arc<PostgresCheckpoints> {
+    let settings = Settings::at(database.url());
+    Arc::new(PostgresCheckpoints::connect(&settings).await.unwrap())
+}
+
+async fn checkpoints_alone() -> CheckpointsAlone {
+    let database = database().await;
+    CheckpointsAlone {
+        checkpoints: connect(&database).await,
+        database,
+    }
+}
+
+#[async_trait]
+impl CheckpointsHarness for CheckpointsAlone {
+    fn checkpoints(&self) -> Arc<dyn Checkpoints> {
+        self.checkpoints.clone()
+    }
+
+    async fn open_checkpoints_again(&self) -> Arc<dyn Checkpoints> {
+        connect(&self.database).await
+    }
+}
+
+mod checkpoints {
+    event_store::checkpoints_contract!(super::checkpoints_alone);
+}
+
+#[tokio::test]
+async fn the_database_of_checkpoints_may_become_that_of_a_log() {
+    let alone = checkpoints_alone().await;
+    open(&alone.database).await.ping().await.unwrap();
+}

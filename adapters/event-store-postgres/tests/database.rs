@@ -44,7 +44,7 @@ async fn the_number_of_partitions_cannot_change() {
     assert_eq!(
         cause.to_string(),
         "this log was set up with 4 partitions and is opened with 8: set the number of partitions \
-         to 4, or begin a new database"
+         to 4, or begin a new log"
     );
 }
 

@@ -4,19 +4,6 @@ use event_store::{BoxError, Error};
 use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
 
-/// The file was set up with another number of partitions.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "this log was set up with {stored} partitions and is opened with {configured}: set the number \
-     of partitions to {stored}, or begin a new file"
-)]
-pub struct PartitionsDiffer {
-    /// What the file was set up with.
-    pub stored: u16,
-    /// What it was opened with.
-    pub configured: u16,
-}
-
 /// What the port calls an error of SQLite. A caller tries again what is unavailable, so that is
 /// the answer wherever nothing else is certain.
 pub(crate) fn translate(error: sqlx::Error) -> Error {

@@ -3,6 +3,7 @@
 //! It never answers that something is stored before it is on the disk, and never blocks a reader
 //! while it writes. Start with [`SqliteEventStore::open`].
 
+mod checkpoints;
 mod error;
 mod open;
 mod read;
@@ -14,14 +15,14 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use contracts::Partitions;
 use event_store::{
-    Append, Appended, Checkpoint, Cursor, Entry, Error, EventStore, StreamKind, StreamName, WakeUp,
-    WakeUps,
+    Append, Appended, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page, StreamKind,
+    StreamName, WakeUp, WakeUps,
 };
 use serde::Deserialize;
 use sqlx::SqlitePool;
 use tokio::sync::oneshot;
 
-pub use error::PartitionsDiffer;
+pub use checkpoints::SqliteCheckpoints;
 
 use crate::writer::{Pause, Work, Writer};
 
@@ -47,11 +48,11 @@ impl SqliteEventStore {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the file cannot be opened or is locked; [`Error::Refused`] with
-    /// [`PartitionsDiffer`] when it was set up with another number of partitions; [`Error::Corrupt`]
+    /// [`event_store::PartitionsDiffer`] when it was set up with another number of partitions; [`Error::Corrupt`]
     /// when it is no database.
     pub async fn open(settings: &Settings, partitions: Partitions) -> Result<Self, Error> {
         let options = open::options(&settings.path);
-        open::set_up(&options, partitions).await?;
+        open::set_up(&options, Some(partitions)).await?;
         Ok(Self {
             partitions,
             readers: open::readers(&options),
@@ -106,21 +107,13 @@ impl EventStore for SqliteEventStore {
         kind: &StreamKind,
         after: &Cursor,
         limit: usize,
-    ) -> Result<Vec<Entry>, Error> {
-        read::log(&self.readers, kind, after, limit).await
+    ) -> Result<Page, Error> {
+        let entries = read::log(&self.readers, kind, after, limit).await?;
+        Ok(Page::behind(after, entries))
     }
 
     fn wake_ups(&self, kind: &StreamKind) -> WakeUp {
         self.wake_ups.listen(kind)
-    }
-
-    async fn load_checkpoint(&self, reader: &str) -> Result<Checkpoint, Error> {
-        read::checkpoint(&self.readers, reader).await
-    }
-
-    async fn save_checkpoint(&self, reader: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
-        let work = Work::SaveCheckpoint(write::prepare_checkpoint(reader, checkpoint));
-        self.writer.run(work, None).await.map(drop)
     }
 
     async fn ping(&self) -> Result<(), Error> {
@@ -129,5 +122,17 @@ impl EventStore for SqliteEventStore {
 
     fn partitions(&self) -> Partitions {
         self.partitions
+    }
+}
+
+#[async_trait]
+impl Checkpoints for SqliteEventStore {
+    async fn load_checkpoint(&self, reader: &str) -> Result<Checkpoint, Error> {
+        read::checkpoint(&self.readers, reader).await
+    }
+
+    async fn save_checkpoint(&self, reader: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
+        let work = Work::SaveCheckpoint(write::prepare_checkpoint(reader, checkpoint));
+        self.writer.run(work, None).await.map(drop)
     }
 }

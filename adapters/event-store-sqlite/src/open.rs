@@ -5,14 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use contracts::Partitions;
-use event_store::Error;
+use event_store::{Error, PartitionsDiffer};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
-use crate::error::{
-    PartitionsDiffer, corrupt, primary_code, refused, translate, translate_migration,
-};
+use crate::error::{corrupt, primary_code, refused, translate, translate_migration};
 
 /// How long to wait while another program writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,10 +39,10 @@ pub(crate) fn readers(options: &SqliteConnectOptions) -> SqlitePool {
         .connect_lazy_with(options.clone().pragma("query_only", "on"))
 }
 
-/// Makes the file ready, whether it is new or not.
+/// Makes the file ready, whether it is new or not; for a log of so many partitions, if for one.
 pub(crate) async fn set_up(
     options: &SqliteConnectOptions,
-    partitions: Partitions,
+    partitions: Option<Partitions>,
 ) -> Result<(), Error> {
     if let Some(folder) = options.get_filename().parent() {
         tokio::fs::create_dir_all(folder)
@@ -81,7 +79,10 @@ async fn enter_wal(connection: &mut SqliteConnection) -> Result<(), sqlx::Error>
 
 /// One transaction, so that of several programs that start together one sets up
 /// the tables.
-async fn migrate(connection: &mut SqliteConnection, partitions: Partitions) -> Result<(), Error> {
+async fn migrate(
+    connection: &mut SqliteConnection,
+    partitions: Option<Partitions>,
+) -> Result<(), Error> {
     let mut transaction = connection
         .begin_with("begin immediate")
         .await
@@ -91,18 +92,25 @@ async fn migrate(connection: &mut SqliteConnection, partitions: Partitions) -> R
         .run_direct(&mut *transaction)
         .await
         .map_err(translate_migration)?;
+    if let Some(partitions) = partitions {
+        agree(&mut transaction, partitions).await?;
+    }
+    transaction.commit().await.map_err(translate)
+}
+
+/// Whether the log is one of so many partitions, or a new one.
+async fn agree(connection: &mut SqliteConnection, partitions: Partitions) -> Result<(), Error> {
     sqlx::query(
         "insert into log_settings (only_row, partitions) values (1, ?) on conflict do nothing",
     )
     .bind(partitions.count())
-    .execute(&mut *transaction)
+    .execute(&mut *connection)
     .await
     .map_err(translate)?;
     let stored: i64 = sqlx::query_scalar("select partitions from log_settings")
-        .fetch_one(&mut *transaction)
+        .fetch_one(&mut *connection)
         .await
         .map_err(translate)?;
-    transaction.commit().await.map_err(translate)?;
     let stored = u16::try_from(stored).map_err(corrupt)?;
     if stored == partitions.count() {
         Ok(())

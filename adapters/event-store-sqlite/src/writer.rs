@@ -188,7 +188,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let partitions = Partitions::default();
         let options = open::options(&folder.path().join("log.db")).pragma("max_page_count", "64");
-        open::set_up(&options, partitions).await.unwrap();
+        open::set_up(&options, Some(partitions)).await.unwrap();
         let writer = Writer::start(options);
         let write = async |count| {
             let appends = [append(&format!("S{count}"), 0, count, "input")];

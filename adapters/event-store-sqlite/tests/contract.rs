@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use contracts::Partitions;
-use event_store::contract::{Harness, HeldAppend};
-use event_store::{Append, Appended, Error, EventStore};
-use event_store_sqlite::{Settings, SqliteEventStore};
+use event_store::contract::{CheckpointsHarness, Harness, HeldAppend};
+use event_store::{Append, Appended, Checkpoints, Error, EventStore};
+use event_store_sqlite::{Settings, SqliteCheckpoints, SqliteEventStore};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Executor};
 use tempfile::TempDir;
@@ -86,4 +86,46 @@ impl HeldAppend for Held {
     }
 }
 
-event_store::event_store_contract!(sqlite);
+mod log {
+    event_store::event_store_contract!(super::sqlite);
+}
+
+struct CheckpointsAlone {
+    settings: Settings,
+    checkpoints: Arc<SqliteCheckpoints>,
+    _folder: TempDir,
+}
+
+async fn checkpoints_alone() -> CheckpointsAlone {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        path: folder.path().join("projections.db"),
+    };
+    CheckpointsAlone {
+        checkpoints: Arc::new(SqliteCheckpoints::open(&settings).await.unwrap()),
+        settings,
+        _folder: folder,
+    }
+}
+
+#[async_trait]
+impl CheckpointsHarness for CheckpointsAlone {
+    fn checkpoints(&self) -> Arc<dyn Checkpoints> {
+        self.checkpoints.clone()
+    }
+
+    async fn open_checkpoints_again(&self) -> Arc<dyn Checkpoints> {
+        Arc::new(SqliteCheckpoints::open(&self.settings).await.unwrap())
+    }
+}
+
+mod checkpoints {
+    event_store::checkpoints_contract!(super::checkpoints_alone);
+}
+
+#[tokio::test]
+async fn the_file_of_checkpoints_may_become_that_of_a_log() {
+    let alone = checkpoints_alone().await;
+    let log = SqliteEventStore::open(&alone.settings, Partitions::default()).await;
+    log.unwrap().ping().await.unwrap();
+}

@@ -47,6 +47,14 @@ impl Outstanding {
         numbers
     }
 
+    /// The log was read up to here, with nothing behind the last entry.
+    pub(crate) fn passed(&mut self, (log, partition, position): Place) {
+        let entries = self.entries.entry((log, partition)).or_default();
+        if entries.back().is_none_or(|(last, _)| *last < position) {
+            entries.push_back((position, 0));
+        }
+    }
+
     /// These messages are acknowledged.
     pub(crate) fn finish(&mut self, numbers: impl IntoIterator<Item = u64>) {
         for number in numbers {
@@ -108,6 +116,17 @@ mod tests {
         assert!(outstanding.advanced().is_empty());
         outstanding.finish(numbers);
         assert_eq!(outstanding.advanced(), [(0, P, Position(4))]);
+    }
+
+    #[test]
+    fn what_is_passed_over_is_finished_behind_the_entries_before_it() {
+        let mut outstanding = Outstanding::default();
+        let numbers = outstanding.read((0, P, Position(2)), 1);
+        outstanding.passed((0, P, Position(2)));
+        outstanding.passed((0, P, Position(9)));
+        assert!(outstanding.advanced().is_empty());
+        outstanding.finish(numbers);
+        assert_eq!(outstanding.advanced(), [(0, P, Position(9))]);
     }
 
     #[test]

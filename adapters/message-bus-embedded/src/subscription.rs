@@ -116,14 +116,13 @@ impl EmbeddedSubscription {
     async fn read(&mut self, limit: usize) -> Result<bool, Error> {
         let mut any = false;
         for (at, log) in self.logs.iter_mut().enumerate() {
-            let entries = self
+            let page = self
                 .store
                 .read_log(&log.kind, &log.cursor, limit)
                 .await
                 .map_err(away)?;
-            any |= !entries.is_empty();
-            for entry in &entries {
-                log.cursor.advance(entry.partition, entry.position);
+            any |= !page.entries.is_empty();
+            for entry in &page.entries {
                 let messages: Vec<_> = outgoing(&log.source, entry)
                     .filter(|message| self.contract.receives(message))
                     .collect();
@@ -131,7 +130,15 @@ impl EmbeddedSubscription {
                 let numbers = self.outstanding.read(place, messages.len());
                 self.buffer.extend(numbers.into_iter().zip(messages));
             }
+            // What was passed over behind the entries has nothing to be acknowledged.
+            for (partition, position) in page.cursor.iter() {
+                self.outstanding.passed((at, partition, position));
+            }
+            log.cursor = page.cursor;
         }
+        // What was passed over alone is not worth a checkpoint: where that is stored in the same log,
+        // each would be passed over again, and be followed by another.
+        self.unsaved |= any;
         self.note_progress();
         Ok(any)
     }
@@ -141,7 +148,6 @@ impl EmbeddedSubscription {
         for (at, partition, position) in self.outstanding.advanced() {
             if let Some(cursor) = done.get_mut(self.logs[at].kind.as_str()) {
                 cursor.advance(partition, position);
-                self.unsaved = true;
             }
         }
     }
@@ -210,6 +216,7 @@ impl Subscription for EmbeddedSubscription {
         let of_this_session = receipts.iter().filter(|receipt| receipt.session == session);
         self.outstanding
             .finish(of_this_session.map(|receipt| receipt.number));
+        self.unsaved = true;
         self.note_progress();
         self.save_if_time().await;
         Ok(())

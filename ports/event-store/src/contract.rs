@@ -1,7 +1,8 @@
 //! The suite that every adapter must pass: each promise of [`EventStore`] is a test of its own.
 //!
 //! An adapter's `tests/contract.rs` implements [`Harness`] and calls
-//! [`event_store_contract!`](crate::event_store_contract).
+//! [`event_store_contract!`](crate::event_store_contract). What keeps checkpoints alone implements
+//! [`CheckpointsHarness`] and calls [`checkpoints_contract!`](crate::checkpoints_contract).
 #![expect(missing_docs, reason = "the name of a test is its promise")]
 
 use std::any::Any;
@@ -9,14 +10,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use contracts::{MessageId, Partition, ServiceName};
+use contracts::{MessageId, Partition, Partitions, ServiceName};
 use futures::future::join_all;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use crate::{
-    Append, Appended, Checkpoint, Cursor, Entry, EventStore, Metadata, NewEntry, Position,
-    StoredCommand, StreamKind, StreamName, Version, Visibility,
+    Append, Appended, Checkpoint, Checkpoints, Cursor, Entry, EventStore, Metadata, NewEntry,
+    Position, StoredCommand, StreamKind, StreamName, Version, Visibility,
 };
 
 /// What the suite needs of an adapter's test.
@@ -35,6 +36,34 @@ pub trait Harness: Send + Sync {
     /// Leaves a transaction open and idle elsewhere in the same database, until it is dropped. A
     /// store without transactions returns anything.
     async fn idle_transaction(&self) -> Box<dyn Any + Send>;
+
+    /// The size in bytes of the largest event, and the number of small ones, that one append is tried
+    /// with. A store with a limit names less than the default.
+    fn large_append(&self) -> (usize, u64) {
+        (1 << 20, 5_000)
+    }
+}
+
+/// What the suite needs of a test of [`Checkpoints`].
+#[async_trait]
+pub trait CheckpointsHarness: Send + Sync {
+    /// What is tested, empty at the start of a test.
+    fn checkpoints(&self) -> Arc<dyn Checkpoints>;
+
+    /// The same, as another instance would open it.
+    async fn open_checkpoints_again(&self) -> Arc<dyn Checkpoints>;
+}
+
+/// A store keeps checkpoints as well.
+#[async_trait]
+impl<H: Harness> CheckpointsHarness for H {
+    fn checkpoints(&self) -> Arc<dyn Checkpoints> {
+        self.store()
+    }
+
+    async fn open_checkpoints_again(&self) -> Arc<dyn Checkpoints> {
+        self.open_again().await
+    }
 }
 
 /// An append that is under way.
@@ -64,6 +93,7 @@ macro_rules! event_store_contract {
             what_is_stored_is_there_for_another_instance
             the_log_is_read_by_kind_and_from_a_cursor
             the_log_is_read_in_parts_of_any_size
+            a_page_says_where_to_read_on
             an_instance_is_always_in_the_same_partition
             a_reader_never_skips_under_eight_writers
             a_lower_position_that_commits_last_is_not_skipped
@@ -71,11 +101,9 @@ macro_rules! event_store_contract {
             any_json_survives
             large_appends_are_stored_whole
             an_append_wakes_listeners_of_its_kind
-            a_new_reader_stands_at_the_start
-            a_checkpoint_is_read_back_with_its_state
-            a_checkpoint_never_goes_back
             it_answers
         }
+        $crate::checkpoints_contract! { $harness }
     };
     (@tests $harness:path: $($name:ident)+) => {
         $(
@@ -84,6 +112,20 @@ macro_rules! event_store_contract {
                 $crate::contract::$name(&$harness().await).await;
             }
         )+
+    };
+}
+
+/// Declares the tests of [`Checkpoints`] alone. `$harness` is an async function without arguments that
+/// returns a [`CheckpointsHarness`].
+#[macro_export]
+macro_rules! checkpoints_contract {
+    ($harness:path) => {
+        $crate::event_store_contract! { @tests $harness:
+            a_new_reader_stands_at_the_start
+            a_checkpoint_is_read_back_with_its_state
+            a_checkpoint_never_goes_back
+            instances_that_save_at_once_keep_the_furthest
+        }
     };
 }
 
@@ -170,18 +212,16 @@ async fn follow_into(
     limit: usize,
 ) {
     loop {
-        let part = store
+        let page = store
             .read_log(&kind(), cursor, limit)
             .await
             .expect("the store answers");
+        let (part, read_on) = (page.entries, page.cursor);
         assert!(
             part.len() <= limit,
             "{} entries for a limit of {limit}",
             part.len()
         );
-        if part.is_empty() {
-            return;
-        }
         for entry in &part {
             assert!(
                 entry.position > cursor.position(entry.partition),
@@ -189,7 +229,12 @@ async fn follow_into(
             );
             cursor.advance(entry.partition, entry.position);
         }
+        let done = part.is_empty();
         found.extend(part);
+        *cursor = read_on;
+        if done {
+            return;
+        }
     }
 }
 
@@ -506,6 +551,54 @@ pub async fn the_log_is_read_in_parts_of_any_size(harness: &impl Harness) {
     }
 }
 
+pub async fn a_page_says_where_to_read_on(harness: &impl Harness) {
+    let store = harness.store();
+    let appends: Vec<_> = (0..20)
+        .map(|n| append(&format!("S{n}"), 0, 1, "input"))
+        .collect();
+    store_all(&*store, &appends).await;
+    // Whoever goes on behind the entries alone meets the same as whoever takes the page's word.
+    let mut by_entries = Cursor::start(store.partitions());
+    let mut by_page = by_entries.clone();
+    for _ in 0..5 {
+        let behind = |cursor: Cursor| {
+            let store = store.clone();
+            async move { store.read_log(&kind(), &cursor, 4).await }
+        };
+        let one = behind(by_entries.clone()).await.expect("the store answers");
+        let other = behind(by_page.clone()).await.expect("the store answers");
+        assert_eq!(names(&one.entries), names(&other.entries));
+        assert_eq!(one.entries.len(), 4);
+        for entry in &one.entries {
+            by_entries.advance(entry.partition, entry.position);
+        }
+        by_page = other.cursor;
+        for (partition, position) in by_entries.iter() {
+            assert!(by_page.position(partition) >= position, "it lies behind");
+        }
+    }
+    let page = store.read_log(&kind(), &by_page, 4).await;
+    assert!(page.expect("the store answers").entries.is_empty());
+
+    // It speaks of the partitions that were asked for, also where there is nothing.
+    let partition = Partition(1);
+    let one: Cursor = [(partition, by_page.position(partition))]
+        .into_iter()
+        .collect();
+    let page = store.read_log(&kind(), &one, 4).await;
+    let cursor = page.expect("the store answers").cursor;
+    assert_eq!(
+        cursor.iter().map(|(p, _)| p).collect::<Vec<_>>(),
+        [partition]
+    );
+    assert!(cursor.position(partition) >= one.position(partition));
+
+    // And what is stored afterwards lies behind it.
+    store_all(&*store, &[append("later", 0, 1, "input")]).await;
+    let page = store.read_log(&kind(), &by_page, 4).await;
+    assert_eq!(page.expect("the store answers").entries.len(), 1);
+}
+
 pub async fn an_instance_is_always_in_the_same_partition(harness: &impl Harness) {
     let store = harness.store();
     let other = StreamKind::new("Shipment");
@@ -518,7 +611,7 @@ pub async fn an_instance_is_always_in_the_same_partition(harness: &impl Harness)
         let log = store
             .read_log(&kind, &Cursor::start(store.partitions()), 1_000)
             .await;
-        for entry in log.expect("the store answers") {
+        for entry in log.expect("the store answers").entries {
             assert_eq!(
                 entry.partition,
                 store.partitions().of(entry.stream.instance())
@@ -645,9 +738,10 @@ pub async fn any_json_survives(harness: &impl Harness) {
 pub async fn large_appends_are_stored_whole(harness: &impl Harness) {
     let store = harness.store();
     let mut big = append("big", 0, 1, "input");
-    let text = format!("\"{}\"", "x".repeat(1 << 20));
+    let (bytes, count) = harness.large_append();
+    let text = format!("\"{}\"", "x".repeat(bytes));
     big.entries[0].data = RawValue::from_string(text).expect("valid JSON");
-    let many = append("many", 0, 5_000, "input");
+    let many = append("many", 0, count, "input");
     store_all(&*store, &[big.clone(), many]).await;
     assert_eq!(
         read(&*store, "big").await[0].content.data.get(),
@@ -655,7 +749,7 @@ pub async fn large_appends_are_stored_whole(harness: &impl Harness) {
     );
     assert_eq!(
         versions(&*store, "many").await,
-        (1..=5_000).collect::<Vec<_>>()
+        (1..=count).collect::<Vec<_>>()
     );
 }
 
@@ -678,17 +772,15 @@ pub async fn an_append_wakes_listeners_of_its_kind(harness: &impl Harness) {
     }
 }
 
-pub async fn a_new_reader_stands_at_the_start(harness: &impl Harness) {
-    let store = harness.store();
-    let checkpoint = store
+pub async fn a_new_reader_stands_at_the_start(harness: &impl CheckpointsHarness) {
+    let checkpoint = harness
+        .checkpoints()
         .load_checkpoint("relay/manifestation")
         .await
         .expect("it answers");
     assert!(checkpoint.partitions.is_empty());
-    assert_eq!(
-        checkpoint.cursor(store.partitions()),
-        Cursor::start(store.partitions())
-    );
+    let partitions = Partitions::default();
+    assert_eq!(checkpoint.cursor(partitions), Cursor::start(partitions));
 }
 
 fn checkpoint(positions: &[(u16, u64, &str)]) -> Checkpoint {
@@ -706,7 +798,7 @@ fn checkpoint(positions: &[(u16, u64, &str)]) -> Checkpoint {
     }
 }
 
-async fn saved(store: &dyn EventStore, reader: &str) -> Vec<(u16, u64, String)> {
+async fn saved(store: &dyn Checkpoints, reader: &str) -> Vec<(u16, u64, String)> {
     let checkpoint = store
         .load_checkpoint(reader)
         .await
@@ -719,8 +811,8 @@ async fn saved(store: &dyn EventStore, reader: &str) -> Vec<(u16, u64, String)> 
         .collect()
 }
 
-pub async fn a_checkpoint_is_read_back_with_its_state(harness: &impl Harness) {
-    let store = harness.store();
+pub async fn a_checkpoint_is_read_back_with_its_state(harness: &impl CheckpointsHarness) {
+    let store = harness.checkpoints();
     let first = checkpoint(&[(0, 5, r#"{"open":["a"]}"#), (1, 7, "")]);
     store
         .save_checkpoint("deadlines", &first)
@@ -730,7 +822,7 @@ pub async fn a_checkpoint_is_read_back_with_its_state(harness: &impl Harness) {
         .save_checkpoint("relay", &checkpoint(&[(0, 1, "")]))
         .await
         .expect("it answers");
-    let again = harness.open_again().await;
+    let again = harness.open_checkpoints_again().await;
     assert_eq!(
         saved(&*again, "deadlines").await,
         [
@@ -741,8 +833,8 @@ pub async fn a_checkpoint_is_read_back_with_its_state(harness: &impl Harness) {
     assert_eq!(saved(&*again, "relay").await, [(0, 1, String::new())]);
 }
 
-pub async fn a_checkpoint_never_goes_back(harness: &impl Harness) {
-    let store = harness.store();
+pub async fn a_checkpoint_never_goes_back(harness: &impl CheckpointsHarness) {
+    let store = harness.checkpoints();
     let save = async |positions| {
         store
             .save_checkpoint("relay", &checkpoint(positions))
@@ -758,6 +850,38 @@ pub async fn a_checkpoint_never_goes_back(harness: &impl Harness) {
             (1, 9, r#""nine""#.to_owned())
         ]
     );
+}
+
+pub async fn instances_that_save_at_once_keep_the_furthest(harness: &impl CheckpointsHarness) {
+    let instances = [
+        harness.checkpoints(),
+        harness.open_checkpoints_again().await,
+    ];
+    // Both know what is saved, before either saves again.
+    for instance in &instances {
+        saved(&**instance, "relay").await;
+    }
+    for round in 0..10 {
+        let saves = (1..=4).map(|n| {
+            let store = instances[n as usize % 2].clone();
+            let position = round * 10 + n;
+            let state = position.to_string();
+            tokio::spawn(async move {
+                let place = checkpoint(&[(n as u16 % 2, position, &state)]);
+                store.save_checkpoint("relay", &place).await
+            })
+        });
+        for save in join_all(saves.collect::<Vec<_>>()).await {
+            save.expect("no panic").expect("the store answers");
+        }
+        let furthest = [(0, round * 10 + 4), (1, round * 10 + 3)];
+        for instance in &instances {
+            assert_eq!(
+                saved(&**instance, "relay").await,
+                furthest.map(|(partition, position)| (partition, position, position.to_string()))
+            );
+        }
+    }
 }
 
 pub async fn it_answers(harness: &impl Harness) {

@@ -163,6 +163,28 @@ impl FromIterator<(Partition, Position)> for Cursor {
     }
 }
 
+/// A part of a log.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The entries, in the order of positions.
+    pub entries: Vec<Entry>,
+    /// Where to read on: behind these entries, and behind what a store that keeps several logs in one
+    /// has passed over on the way. It has the partitions that were asked for.
+    pub cursor: Cursor,
+}
+
+impl Page {
+    /// The entries that were found behind `after`, in a store that passes over nothing.
+    #[must_use]
+    pub fn behind(after: &Cursor, entries: Vec<Entry>) -> Self {
+        let mut cursor = after.clone();
+        for entry in &entries {
+            cursor.advance(entry.partition, entry.position);
+        }
+        Self { entries, cursor }
+    }
+}
+
 /// Where a reader stands, and what it needs to go on from there.
 #[derive(Clone, Debug, Default)]
 pub struct Checkpoint {
@@ -191,6 +213,18 @@ impl Checkpoint {
             cursor.advance(*partition, *position);
         }
         cursor
+    }
+
+    /// Takes over the partitions in which `newer` stands as far or further, with its state.
+    pub fn advance(&mut self, newer: &Self) {
+        for (partition, place) in &newer.partitions {
+            match self.partitions.get(partition) {
+                Some((further, _)) if *further > place.0 => {}
+                Some(_) | None => {
+                    self.partitions.insert(*partition, place.clone());
+                }
+            }
+        }
     }
 }
 

@@ -12,7 +12,9 @@ mod wake_up;
 use async_trait::async_trait;
 use contracts::Partitions;
 
-pub use entry::{Append, Checkpoint, Cursor, Entry, Metadata, NewEntry, StoredCommand, Visibility};
+pub use entry::{
+    Append, Checkpoint, Cursor, Entry, Metadata, NewEntry, Page, StoredCommand, Visibility,
+};
 pub use outgoing::outgoing;
 pub use stream::{InvalidStreamName, Position, StreamKind, StreamName, Version};
 pub use wake_up::{WakeUp, WakeUps};
@@ -44,6 +46,19 @@ pub enum Error {
     Corrupt(#[source] BoxError),
 }
 
+/// A log was opened with another number of partitions than it was set up with.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "this log was set up with {stored} partitions and is opened with {configured}: set the number \
+     of partitions to {stored}, or begin a new log"
+)]
+pub struct PartitionsDiffer {
+    /// What it was set up with.
+    pub stored: u16,
+    /// What it was opened with.
+    pub configured: u16,
+}
+
 /// The cause of an [`Error`], as the adapter met it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -63,9 +78,13 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// - **No skipping.** Once [`read_log`](Self::read_log) has returned an entry, no entry of the same
 ///   kind and partition ever appears at a lower position. An append that is under way delays
 ///   readers of its own partition at most; other transactions in the same database delay nobody.
+/// - **Size.** An append of half a MiB is stored. What is larger may be refused; then nothing of the
+///   call is stored.
 /// - **Read your writes.** What was stored is returned by the reads that start afterwards.
+///
+/// It is also where the readers of the log keep their places: see [`Checkpoints`].
 #[async_trait]
-pub trait EventStore: Send + Sync {
+pub trait EventStore: Checkpoints {
     /// Stores entries in many streams, and answers for each append in the order given. No stream
     /// is named twice.
     ///
@@ -82,8 +101,8 @@ pub trait EventStore: Send + Sync {
     async fn read_streams(&self, streams: &[StreamName]) -> Result<Vec<Vec<Entry>>, Error>;
 
     /// Reads the log of one kind of streams: for each partition in `after`, the entries behind the
-    /// position given there, in the order of positions, at most `limit` in all. An empty answer
-    /// means that there is nothing more at this moment.
+    /// position given there, in the order of positions, at most `limit` in all. A page without
+    /// entries means that there is nothing more at this moment.
     ///
     /// # Errors
     /// [`Error::Unavailable`] and [`Error::Corrupt`].
@@ -92,12 +111,26 @@ pub trait EventStore: Send + Sync {
         kind: &StreamKind,
         after: &Cursor,
         limit: usize,
-    ) -> Result<Vec<Entry>, Error>;
+    ) -> Result<Page, Error>;
 
     /// Hints that the log of one kind has grown. They may be lost, and cover this process only: a
     /// reader also looks by itself from time to time.
     fn wake_ups(&self, kind: &StreamKind) -> WakeUp;
 
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    async fn ping(&self) -> Result<(), Error>;
+
+    /// How many partitions each log has.
+    fn partitions(&self) -> Partitions;
+}
+
+/// Where the readers of a log keep how far they have come, and what they derived up to there. It can
+/// be deleted at any time: a reader then begins anew, and derives the same.
+#[async_trait]
+pub trait Checkpoints: Send + Sync {
     /// Where a reader stood when it last saved; a new reader stands at the beginning.
     ///
     /// # Errors
@@ -110,13 +143,4 @@ pub trait EventStore: Send + Sync {
     /// # Errors
     /// [`Error::Unavailable`].
     async fn save_checkpoint(&self, reader: &str, checkpoint: &Checkpoint) -> Result<(), Error>;
-
-    /// Whether the store answers.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    async fn ping(&self) -> Result<(), Error>;
-
-    /// How many partitions each log has.
-    fn partitions(&self) -> Partitions;
 }

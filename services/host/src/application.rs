@@ -97,6 +97,7 @@ impl Application {
         let bus = adapters::bus(settings, &store).context("cannot use the message bus")?;
         let environment = Environment {
             store: store.clone(),
+            indexes: store.clone(),
             bus: bus.clone(),
             clock,
             settings: settings.runtime.clone(),
