@@ -24,10 +24,11 @@ impl Backoff {
         }
     }
 
-    /// For a server that is away: from 50 milliseconds to 5 seconds.
+    /// For a server that is away: from 50 milliseconds to 2 seconds, so that work goes on soon after it
+    /// is back.
     #[must_use]
     pub const fn for_servers() -> Self {
-        Self::new(Duration::from_millis(50), Duration::from_secs(5))
+        Self::new(Duration::from_millis(50), Duration::from_secs(2))
     }
 
     /// The delay after this failure.

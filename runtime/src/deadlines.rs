@@ -130,7 +130,11 @@ impl Deadlines {
         let mut saved_at = Instant::now();
         let mut caught_up = false;
         while !stop.is_cancelled() {
-            let more = match self.catch_up(&mut index, &mut cursor).await {
+            let read = tokio::select! {
+                () = stop.cancelled() => break,
+                read = self.catch_up(&mut index, &mut cursor) => read,
+            };
+            let more = match read {
                 Ok(more) => more,
                 Err(error) => {
                     warn!(service = %self.service, error = chain(&error), "cannot read deadlines now: trying again");

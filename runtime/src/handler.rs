@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::ServiceName;
-use event_store::{Append, Appended, EventStore, NewEntry, StreamKind, StreamName, Version};
+use event_store::{Append, Appended, Entry, EventStore, NewEntry, StreamKind, StreamName, Version};
 use kernel::{Refusal, Registry};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -140,15 +140,11 @@ impl<P: Runnable> Handler<P> {
     /// Decides and stores; returns the groups that conflicted.
     async fn attempt(&mut self, groups: Vec<Group>, results: &mut Results) -> Vec<Group> {
         let mut planned = Vec::with_capacity(groups.len());
-        match self.load(&groups).await {
-            Ok(loaded) => {
-                for (group, loaded) in groups.into_iter().zip(loaded) {
-                    planned.push(self.plan(group, loaded));
-                }
-            }
-            Err(failure) => {
-                fail(results, groups.iter(), &failure);
-                return Vec::new();
+        let loaded = self.load(&groups).await;
+        for (group, loaded) in groups.into_iter().zip(loaded) {
+            match loaded {
+                Ok(loaded) => planned.push(self.plan(group, loaded)),
+                Err(failure) => fail(results, &group, &failure),
             }
         }
         // What is to be stored moves into the call; what is needed afterwards stays.
@@ -192,7 +188,7 @@ impl<P: Runnable> Handler<P> {
                     warn!(stream = %plan.group.stream, %current, "another instance was faster: deciding anew");
                     conflicts.push(plan.group);
                 }
-                Err(failure) => fail(results, [&plan.group], &failure),
+                Err(failure) => fail(results, &plan.group, &failure),
             }
         }
         conflicts
@@ -200,8 +196,8 @@ impl<P: Runnable> Handler<P> {
 
     /// The instances of these groups, out of the cache or from the store. Each is taken out of the
     /// cache: only what is stored may go back.
-    async fn load(&mut self, groups: &[Group]) -> Result<Vec<Loaded<P::State>>, Failure> {
-        let mut cached: Vec<Option<Loaded<P::State>>> = groups
+    async fn load(&mut self, groups: &[Group]) -> Vec<Result<Loaded<P::State>, Failure>> {
+        let cached: Vec<Option<Loaded<P::State>>> = groups
             .iter()
             .map(|group| self.cache.remove(&group.stream).map(|(_, loaded)| loaded))
             .collect();
@@ -211,20 +207,39 @@ impl<P: Runnable> Handler<P> {
             .filter(|(_, cached)| cached.is_none())
             .map(|(group, _)| group.stream.clone())
             .collect();
-        let mut streams = if missing.is_empty() {
-            Vec::new()
-        } else {
-            self.persist("read", || self.store.read_streams(&missing))
-                .await?
-        }
-        .into_iter();
-        for place in &mut cached {
-            if place.is_none() {
-                let entries = streams.next().unwrap_or_default();
-                *place = Some(Loaded::replay(&self.registry, &entries));
+        let mut streams = self.read(&missing).await.into_iter();
+        let loaded = cached.into_iter().map(|cached| match cached {
+            Some(loaded) => Ok(loaded),
+            None => {
+                let entries = streams.next().unwrap_or(Err(Failure::Stopped))?;
+                Ok(Loaded::replay(&self.registry, &entries))
             }
+        });
+        loaded.collect()
+    }
+
+    /// Reads whole streams. Where one cannot be read, each is tried by itself, so that it holds up
+    /// nobody else.
+    async fn read(&self, streams: &[StreamName]) -> Vec<Result<Vec<Entry>, Failure>> {
+        if streams.is_empty() {
+            return Vec::new();
         }
-        Ok(cached.into_iter().flatten().collect())
+        let read = async |streams: &[StreamName]| {
+            let read = || self.store.read_streams(streams);
+            self.persist("read", read).await
+        };
+        match read(streams).await {
+            Ok(entries) => entries.into_iter().map(Ok).collect(),
+            Err(Failure::Refused(_)) if streams.len() > 1 => {
+                let mut outcomes = Vec::with_capacity(streams.len());
+                for stream in streams {
+                    let alone = read(std::slice::from_ref(stream)).await;
+                    outcomes.push(alone.map(|mut entries| entries.pop().unwrap_or_default()));
+                }
+                outcomes
+            }
+            Err(failure) => vec![Err(failure); streams.len()],
+        }
     }
 
     /// Decides the inputs of one instance.
@@ -296,8 +311,8 @@ impl<P: Runnable> Handler<P> {
     }
 }
 
-fn fail<'a>(results: &mut Results, groups: impl IntoIterator<Item = &'a Group>, failure: &Failure) {
-    for (place, _) in groups.into_iter().flat_map(|group| &group.inputs) {
+fn fail(results: &mut Results, group: &Group, failure: &Failure) {
+    for (place, _) in &group.inputs {
         results[*place] = Some(Err(failure.clone()));
     }
 }

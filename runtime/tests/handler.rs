@@ -31,6 +31,7 @@ struct Odd {
     inner: Arc<dyn EventStore>,
     appends: AtomicUsize,
     refuses: &'static str,
+    cannot_read: &'static str,
     away_for: AtomicUsize,
 }
 
@@ -40,6 +41,7 @@ impl Odd {
             inner: inner.clone(),
             appends: AtomicUsize::new(0),
             refuses: "nobody",
+            cannot_read: "nobody",
             away_for: AtomicUsize::new(0),
         }
     }
@@ -65,6 +67,9 @@ impl EventStore for Odd {
     }
 
     async fn read_streams(&self, streams: &[StreamName]) -> Result<Vec<Vec<Entry>>, Error> {
+        if streams.iter().any(|s| s.instance() == self.cannot_read) {
+            return Err(Error::Corrupt("a part of it is gone".into()));
+        }
         self.inner.read_streams(streams).await
     }
 
@@ -337,6 +342,24 @@ async fn what_the_store_refuses_holds_up_nobody_else() {
     );
     assert!(matches!(results[2], Ok(Handled::Decided)), "{results:?}");
     assert_eq!(names(&store, "B").await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_stream_that_cannot_be_read_holds_up_nobody_else() {
+    let inner = memory();
+    let store: Arc<dyn EventStore> = Arc::new(Odd {
+        cannot_read: "B",
+        ..Odd::over(&inner)
+    });
+    let mut handler = handler(older(), &store, clock(), &CancellationToken::new());
+    let batch = ["A", "B", "C"].map(|ticket| message("Open", ticket, 1));
+    let results = handler.handle(batch.into()).await;
+    assert!(matches!(results[0], Ok(Handled::Decided)), "{results:?}");
+    assert!(
+        matches!(results[1], Err(Failure::Refused(_))),
+        "{results:?}"
+    );
+    assert!(matches!(results[2], Ok(Handled::Decided)), "{results:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -111,7 +111,7 @@ fn is_setting(key: &OsString) -> bool {
     key.to_string_lossy().starts_with("LONGHAUL")
 }
 
-/// The environment variable of a setting: `LONGHAUL__STORE__KIND` for `store.kind`.
+/// The environment variable of a setting: `LONGHAUL__EVENT_STORE__ADAPTER` for `event_store.adapter`.
 #[must_use]
 pub fn variable(setting: &str) -> String {
     format!("LONGHAUL__{}", setting.to_uppercase().replace('.', "__"))
@@ -164,7 +164,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a binary with these settings (`store.kind`, …), and waits until it is ready.
+    /// Starts a binary with these settings (`event_store.adapter`, …), and waits until it is ready.
     pub async fn start(name: &str, settings: &[(&str, &str)]) -> Self {
         let mut process = Self::spawn(name, settings);
         process.ready().await;

@@ -1,4 +1,5 @@
-//! What stands in the log: read as the documentation tells people to, from the view `mt_events`.
+//! What stands in the log: read as the documentation tells people to, from the view `mt_events`, or from
+//! the streams of EventStoreDB.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -7,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use kurrentdb::{Client, ReadAllOptions, StreamPosition, SubscriptionFilter};
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -24,6 +26,13 @@ pub enum Log {
     File(PathBuf),
     /// The URL of a database of PostgreSQL.
     Database(String),
+    /// A server of EventStoreDB.
+    EventStoreDb {
+        /// How to connect to it.
+        connection_string: String,
+        /// What the names of the log's streams begin with, and a dot.
+        prefix: String,
+    },
 }
 
 /// An entry of the log.
@@ -83,6 +92,10 @@ impl Log {
     pub async fn entries(&self) -> Vec<Stored> {
         const ALL: &str = concat!(columns!(), "order by stream_id, version");
         let rows: Vec<Row> = match self {
+            Self::EventStoreDb {
+                connection_string,
+                prefix,
+            } => return events(connection_string, prefix).await,
             Self::File(path) => {
                 let mut connection = open(path).await;
                 let rows = sqlx::query_as(ALL).fetch_all(&mut connection).await;
@@ -106,6 +119,7 @@ impl Log {
     pub async fn count(&self) -> i64 {
         const COUNT: &str = "select count(*) from mt_events";
         match self {
+            Self::EventStoreDb { .. } => i64::try_from(self.entries().await.len()).unwrap(),
             Self::File(path) => {
                 let mut connection = open(path).await;
                 let count = sqlx::query_scalar(COUNT).fetch_one(&mut connection).await;
@@ -145,6 +159,33 @@ async fn open(path: &Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(path);
     let options = options.busy_timeout(Duration::from_secs(10));
     options.connect().await.unwrap()
+}
+
+/// The events of all streams that begin with a prefix, stream by stream.
+async fn events(connection_string: &str, prefix: &str) -> Vec<Stored> {
+    let client = Client::new(connection_string.parse().unwrap()).unwrap();
+    let filter = SubscriptionFilter::on_stream_name().regex(format!(r"^{prefix}\.[^./]+$"));
+    let options = ReadAllOptions::default()
+        .position(StreamPosition::Start)
+        .filter(filter);
+    let mut reading = client.read_all(&options).await.unwrap();
+    let mut entries = Vec::new();
+    while let Some(event) = reading.next().await.unwrap() {
+        let event = event.event.unwrap();
+        let metadata: Value = serde_json::from_slice(&event.custom_metadata).unwrap();
+        entries.push(Stored {
+            stream: event.stream_id()[prefix.len() + 1..].to_owned(),
+            version: i64::try_from(event.revision).unwrap() + 1,
+            id: event.id.to_string(),
+            snake_type: snake_case(&event.event_type),
+            data: serde_json::from_slice(&event.data).unwrap(),
+            timestamp: metadata["recordedAt"].as_str().unwrap().to_owned(),
+            metadata,
+            type_name: event.event_type,
+        });
+    }
+    entries.sort_by(|one, other| (&one.stream, one.version).cmp(&(&other.stream, other.version)));
+    entries
 }
 
 fn stored(row: Row) -> Stored {

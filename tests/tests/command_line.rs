@@ -76,7 +76,7 @@ fn an_unknown_option_is_refused_by_name() {
 fn a_file_that_is_missing_or_no_toml_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let broken = folder.path().join("broken.toml");
-    fs::write(&broken, "[store\nkind = ").unwrap();
+    fs::write(&broken, "[event_store\nkind = ").unwrap();
     for name in HOSTS {
         let missing = folder.path().join("missing.toml");
         let said = refusal(command(name).arg("--config").arg(&missing));
@@ -90,7 +90,7 @@ fn a_file_that_is_missing_or_no_toml_is_refused_by_name() {
 fn unknown_keys_are_refused_by_name_wherever_they_stand() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("longhaul.toml");
-    fs::write(&file, "[store]\nkindd = \"sqlite\"\n").unwrap();
+    fs::write(&file, "[event_store]\nkindd = \"sqlite\"\n").unwrap();
     for name in HOSTS {
         let said = refusal(command(name).arg("--config").arg(&file));
         assert_names(&said, &[name, "kindd"]);
@@ -108,7 +108,7 @@ fn unknown_keys_are_refused_by_name_wherever_they_stand() {
 fn values_that_do_not_fit_are_refused_by_their_key() {
     for name in HOSTS {
         for (setting, value) in [
-            ("store.kind", "oracle"),
+            ("event_store.adapter", "oracle"),
             ("carrier_stub.delay_ms", "soon"),
             ("carrier_stub.delay_ms", "-1"),
             ("log.partitions", "0"),
@@ -139,10 +139,13 @@ fn a_port_that_is_taken_is_named() {
 #[test]
 fn a_service_alone_refuses_what_joins_services_within_one_process_only() {
     for name in SERVICES {
-        let said = refusal(command(name).env("LONGHAUL__BUS__KIND", "embedded"));
-        assert_names(&said, &[name, "bus.kind", "longhaul", "rabbitmq"]);
-        let said = refusal(command(name).env("LONGHAUL__STORE__KIND", "memory"));
-        assert_names(&said, &[name, "store.kind", "longhaul", "postgres"]);
+        let said = refusal(command(name).env("LONGHAUL__BUS__ADAPTER", "embedded"));
+        assert_names(&said, &[name, "bus.adapter", "longhaul", "rabbitmq"]);
+        let said = refusal(command(name).env("LONGHAUL__EVENT_STORE__ADAPTER", "memory"));
+        assert_names(
+            &said,
+            &[name, "event_store.adapter", "longhaul", "postgres"],
+        );
     }
 }
 
@@ -159,7 +162,7 @@ async fn a_process_can_be_asked_for_its_health_by_its_own_binary() {
     let said = text(&away.stderr);
     assert_names(&said, &["nothing answers", &nobody.to_string()]);
 
-    let process = Process::start("longhaul", &[("store.kind", "memory")]).await;
+    let process = Process::start("longhaul", &[("event_store.adapter", "memory")]).await;
     let there = ask(process.port());
     assert_eq!(there.status.code(), Some(0), "{}", text(&there.stderr));
 }
@@ -167,7 +170,7 @@ async fn a_process_can_be_asked_for_its_health_by_its_own_binary() {
 #[tokio::test]
 async fn a_process_whose_database_is_away_waits_for_it_and_can_be_stopped() {
     let nowhere = format!("postgres://postgres@127.0.0.1:{}/postgres", free_port());
-    let mut process = Process::spawn("manifestation", &[("store.postgres.url", &nowhere)]);
+    let mut process = Process::spawn("manifestation", &[("event_store.postgres.url", &nowhere)]);
     let said = "the event store does not answer: trying again";
     eventually(said, Duration::from_secs(20), async || {
         process.log().contains(said).then_some(())
@@ -188,7 +191,7 @@ async fn a_process_whose_database_is_away_waits_for_it_and_can_be_stopped() {
 async fn a_request_that_is_never_sent_to_its_end_does_not_keep_a_process_from_stopping() {
     use std::io::Write;
     let settings = [
-        ("store.kind", "memory"),
+        ("event_store.adapter", "memory"),
         ("runtime.grace_period_ms", "1000"),
     ];
     let mut process = Process::start("longhaul", &settings).await;
@@ -249,8 +252,9 @@ async fn a_file_and_the_environment_are_laid_over_what_is_compiled_in() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("longhaul.toml");
     let port = free_port();
-    let settings =
-        format!("[store.sqlite]\npath = \"elsewhere.db\"\n[shipment_process]\nport = {port}\n");
+    let settings = format!(
+        "[event_store.sqlite]\npath = \"elsewhere.db\"\n[shipment_process]\nport = {port}\n"
+    );
     fs::write(&file, settings).unwrap();
     let mut process = Process::start("longhaul", &[("telemetry.format", "json")]).await;
     // The file's port is that of nobody: the environment has another.

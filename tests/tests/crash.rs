@@ -82,7 +82,7 @@ impl Suite {
     async fn start() -> Self {
         let (database, host) = tokio::join!(database(), virtual_host());
         let mut settings = vec![
-            ("store.postgres.url", database.url()),
+            ("event_store.postgres.url", database.url()),
             ("bus.rabbitmq.url", host.url().to_owned()),
         ];
         settings.extend(CARRIERS.map(|(key, value)| (key, value.to_owned())));

@@ -40,7 +40,7 @@ impl Suite {
     async fn start() -> Self {
         let (database, host) = tokio::join!(database(), virtual_host());
         let settings = [
-            ("store.postgres.url", &*database.url()),
+            ("event_store.postgres.url", &*database.url()),
             ("bus.rabbitmq.url", host.url()),
             ("carrier_stub.delay_ms", "20"),
             ("carrier_stub.books_late_after_ms", "200"),
@@ -248,7 +248,7 @@ async fn a_service_whose_broker_is_away_lives_and_is_not_ready() {
     let database = database().await;
     let nowhere = format!("amqp://guest:guest@127.0.0.1:{}", free_port());
     let settings = [
-        ("store.postgres.url", &*database.url()),
+        ("event_store.postgres.url", &*database.url()),
         ("bus.rabbitmq.url", &nowhere),
     ];
     let mut process = Process::spawn("shipment-process", &settings);

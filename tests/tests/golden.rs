@@ -72,3 +72,13 @@ async fn in_postgres() {
     let store = event_store_postgres::PostgresEventStore::connect(&settings, Partitions::default());
     run(Arc::new(store.await.unwrap())).await;
 }
+
+/// Over the double, and, with `ESDB_TEST_URL`, over a real server.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_eventstoredb() {
+    let server = eventstoredb_double::server().await;
+    let mut settings = event_store_eventstoredb::Settings::at(server.connection_string());
+    settings.stream_prefix = server.unique("golden");
+    let store = event_store_eventstoredb::EventStoreDb::connect(&settings, Partitions::default());
+    run(Arc::new(store.await.unwrap())).await;
+}

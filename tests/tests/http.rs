@@ -17,7 +17,7 @@ use system_tests::history::{self, Log};
 async fn in_memory() -> Process {
     Process::start(
         "longhaul",
-        &with_quick_carriers(&[("store.kind", "memory")]),
+        &with_quick_carriers(&[("event_store.adapter", "memory")]),
     )
     .await
 }
@@ -223,7 +223,10 @@ async fn a_body_that_is_too_large_is_refused_whether_it_says_so_or_not() {
     let user = User::of(
         Process::start(
             "longhaul",
-            &[("store.kind", "memory"), ("http.body_limit_bytes", "1000")],
+            &[
+                ("event_store.adapter", "memory"),
+                ("http.body_limit_bytes", "1000"),
+            ],
         )
         .await,
     );
@@ -431,7 +434,7 @@ async fn an_id_that_is_left_out_is_given() {
 async fn a_shipment_can_be_switched_to_another_category() {
     // Carriers that do not answer during the test: the shipment stays where it is.
     let settings = [
-        ("store.kind", "memory"),
+        ("event_store.adapter", "memory"),
         ("carrier_stub.delay_ms", "600000"),
     ];
     let user = User::of(Process::start("longhaul", &settings).await);

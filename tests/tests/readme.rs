@@ -167,7 +167,12 @@ fn its_commands_name_what_there_is() {
 #[test]
 fn its_links_lead_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for document in ["README.md", "ARCHITECTURE.md", "docs/adr/README.md"] {
+    for document in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "docs/adr/README.md",
+        "docs/event-stores.md",
+    ] {
         let text = std::fs::read_to_string(root.join(document)).unwrap();
         let links: Vec<_> = text
             .split("](")
@@ -176,7 +181,8 @@ fn its_links_lead_somewhere() {
             .filter(|link| !link.starts_with("http"))
             .collect();
         for link in links {
-            let target = root.join(document).parent().unwrap().join(link);
+            let file = link.split('#').next().unwrap();
+            let target = root.join(document).parent().unwrap().join(file);
             assert!(target.exists(), "{document} links to {link}");
         }
     }

@@ -72,7 +72,10 @@ fn a_service_is_asked_for_its_health_with_its_own_binary() {
             .strip_prefix("  ")
             .and_then(|key| key.strip_suffix(':'))
         {
-            Some(key) if !key.starts_with(' ') => service = key,
+            Some(key) if !key.starts_with(' ') => {
+                // Of each service there is one for each store.
+                service = key.strip_suffix("-eventstoredb").unwrap_or(key);
+            }
             _ => {
                 for binary in words_after(line, BINARIES) {
                     assert_eq!(binary, service, "in `{}`", line.trim());

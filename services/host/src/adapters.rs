@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use contracts::shipment_suite;
-use event_store::EventStore;
+use event_store::{Checkpoint, Checkpoints, Error, EventStore};
+use event_store_eventstoredb::EventStoreDb;
 use event_store_memory::MemoryEventStore;
-use event_store_postgres::PostgresEventStore;
-use event_store_sqlite::SqliteEventStore;
+use event_store_postgres::{PostgresCheckpoints, PostgresEventStore};
+use event_store_sqlite::{SqliteCheckpoints, SqliteEventStore};
 use message_bus::MessageBus;
 use message_bus_embedded::EmbeddedBus;
 use message_bus_rabbitmq::RabbitMqBus;
@@ -14,36 +16,105 @@ use runtime::Backoff;
 use tracing::warn;
 
 use crate::Settings;
-use crate::settings::{BusKind, StoreKind};
+use crate::settings::{BusAdapter, ProjectionsAdapter, StoreAdapter};
 
-/// Opens the store; waits for a server that is away.
-pub(crate) async fn store(settings: &Settings) -> Result<Arc<dyn EventStore>, event_store::Error> {
+/// The log, and where indexes over it are kept.
+pub(crate) struct Stores {
+    pub(crate) log: Arc<dyn EventStore>,
+    pub(crate) indexes: Arc<dyn Checkpoints>,
+}
+
+impl Stores {
+    /// A store that is a place for both.
+    fn of<S: EventStore + 'static>(store: S) -> Self {
+        let store = Arc::new(store);
+        Self {
+            log: store.clone(),
+            indexes: store,
+        }
+    }
+}
+
+/// Opens the stores; waits for a server that is away.
+pub(crate) async fn stores(settings: &Settings) -> Result<Stores, Error> {
+    let store = &settings.event_store;
+    let partitions = settings.log.partitions;
+    match store.adapter {
+        StoreAdapter::Memory => Ok(Stores::of(MemoryEventStore::new(partitions))),
+        StoreAdapter::Sqlite => SqliteEventStore::open(&store.sqlite, partitions)
+            .await
+            .map(Stores::of),
+        StoreAdapter::Postgres => {
+            let open = || PostgresEventStore::connect(&store.postgres, partitions);
+            waiting("event store", open).await.map(Stores::of)
+        }
+        StoreAdapter::EventStoreDb => {
+            let open = || EventStoreDb::connect(&store.eventstoredb, partitions);
+            let log = waiting("event store", open).await?;
+            let indexes = IndexesOf {
+                log_id: log.log_id().to_owned(),
+                within: projections(settings).await?,
+            };
+            Ok(Stores {
+                log: Arc::new(log),
+                indexes: Arc::new(indexes),
+            })
+        }
+    }
+}
+
+async fn projections(settings: &Settings) -> Result<Arc<dyn Checkpoints>, Error> {
+    let projections = &settings.projections;
+    Ok(match projections.adapter {
+        ProjectionsAdapter::Sqlite => {
+            Arc::new(SqliteCheckpoints::open(&projections.sqlite).await?) as _
+        }
+        ProjectionsAdapter::Postgres => {
+            let open = || PostgresCheckpoints::connect(&projections.postgres);
+            Arc::new(waiting("database of projections", open).await?)
+        }
+    })
+}
+
+/// Opens a server, once it answers.
+async fn waiting<T, F>(what: &str, open: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
     let mut backoff = Backoff::for_servers();
     loop {
-        let partitions = settings.log.partitions;
-        let opened: Result<Arc<dyn EventStore>, _> = match settings.store.kind {
-            StoreKind::Memory => Ok(Arc::new(MemoryEventStore::new(partitions))),
-            StoreKind::Sqlite => SqliteEventStore::open(&settings.store.sqlite, partitions)
-                .await
-                .map(|store| Arc::new(store) as _),
-            StoreKind::Postgres => {
-                PostgresEventStore::connect(&settings.store.postgres, partitions)
-                    .await
-                    .map(|store| Arc::new(store) as _)
-            }
-        };
-        match opened {
-            Err(error @ event_store::Error::Unavailable(_))
-                if settings.store.kind == StoreKind::Postgres =>
-            {
-                warn!(
-                    error = format!("{:#}", anyhow::Error::new(error)),
-                    "the event store does not answer: trying again"
-                );
-            }
+        match open().await {
+            Err(error @ Error::Unavailable(_)) => warn!(
+                error = format!("{:#}", anyhow::Error::new(error)),
+                "the {what} does not answer: trying again"
+            ),
             opened => return opened,
         }
         backoff.wait().await;
+    }
+}
+
+/// Indexes over one log: where another log is begun, those of the old one are not taken for its own.
+struct IndexesOf {
+    log_id: String,
+    within: Arc<dyn Checkpoints>,
+}
+
+impl IndexesOf {
+    fn name(&self, reader: &str) -> String {
+        format!("{reader} of {}", self.log_id)
+    }
+}
+
+#[async_trait]
+impl Checkpoints for IndexesOf {
+    async fn load_checkpoint(&self, reader: &str) -> Result<Checkpoint, Error> {
+        self.within.load_checkpoint(&self.name(reader)).await
+    }
+
+    async fn save_checkpoint(&self, reader: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
+        let name = self.name(reader);
+        self.within.save_checkpoint(&name, checkpoint).await
     }
 }
 
@@ -53,9 +124,9 @@ pub(crate) fn bus(
     store: &Arc<dyn EventStore>,
 ) -> Result<Arc<dyn MessageBus>, message_bus::Error> {
     let topology = shipment_suite();
-    Ok(match settings.bus.kind {
-        BusKind::Embedded => Arc::new(EmbeddedBus::new(store.clone(), topology)),
-        BusKind::Rabbitmq => {
+    Ok(match settings.bus.adapter {
+        BusAdapter::Embedded => Arc::new(EmbeddedBus::new(store.clone(), topology)),
+        BusAdapter::Rabbitmq => {
             let mut rabbitmq = settings.bus.rabbitmq.clone();
             rabbitmq.publish_events = settings.bus.publish_events;
             Arc::new(RabbitMqBus::new(

@@ -91,13 +91,16 @@ impl Application {
             .with_graceful_shutdown(stop_server.clone().cancelled_owned());
         let server = tokio::spawn(server.into_future());
 
-        let store = adapters::store(settings)
+        let adapters::Stores {
+            log: store,
+            indexes,
+        } = adapters::stores(settings)
             .await
             .context("cannot open the event store")?;
         let bus = adapters::bus(settings, &store).context("cannot use the message bus")?;
         let environment = Environment {
             store: store.clone(),
-            indexes: store.clone(),
+            indexes,
             bus: bus.clone(),
             clock,
             settings: settings.runtime.clone(),

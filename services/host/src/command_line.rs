@@ -39,7 +39,7 @@ struct Arguments {
 
 const AFTER_HELP: &str = "\
 Settings: config/default.toml in the source lists them all, with their meaning. Each can be set by the
-environment, as LONGHAUL__SECTION__KEY: LONGHAUL__STORE__KIND=postgres, LONGHAUL__TELEMETRY__LOG=debug.
+environment, as LONGHAUL__SECTION__KEY: LONGHAUL__EVENT_STORE__ADAPTER=postgres, LONGHAUL__TELEMETRY__LOG=debug.
 It stops on SIGTERM or Ctrl-C, and finishes what it has accepted.";
 
 /// Runs a binary: reads its command line and settings, hosts its services until it is told to stop.
@@ -59,6 +59,8 @@ pub fn main(binary: &Binary) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(binary, &error.into()),
     };
+    // Of the two that clients bring, all use this one. It is installed once, and stays.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     match runtime.block_on(run(binary, arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(binary, &error),

@@ -16,6 +16,6 @@ pub use application::{Application, Hosted, Start};
 pub use command_line::{Binary, main};
 pub use problem::{FieldError, Problem};
 pub use settings::{
-    Base, BusKind, CarrierStub, CollectionBooking, Http, Manifestation, Settings, ShipmentProcess,
-    StoreKind,
+    Base, BusAdapter, CarrierStub, CollectionBooking, EventStore, Http, Manifestation, Projections,
+    ProjectionsAdapter, Settings, ShipmentProcess, StoreAdapter,
 };

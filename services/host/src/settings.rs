@@ -14,7 +14,9 @@ pub struct Settings {
     /// How the log is divided.
     pub log: Log,
     /// Where the log is kept.
-    pub store: Store,
+    pub event_store: EventStore,
+    /// Where indexes over the log are kept, when the log is in `eventstoredb`.
+    pub projections: Projections,
     /// How messages travel.
     pub bus: Bus,
     /// HTTP.
@@ -44,25 +46,51 @@ pub struct Log {
 /// Where the log is kept.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Store {
+pub struct EventStore {
     /// Which adapter.
-    pub kind: StoreKind,
+    pub adapter: StoreAdapter,
+    /// For `sqlite`.
+    pub sqlite: event_store_sqlite::Settings,
+    /// For `postgres`.
+    pub postgres: event_store_postgres::Settings,
+    /// For `eventstoredb`.
+    pub eventstoredb: event_store_eventstoredb::Settings,
+}
+
+/// The event stores there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreAdapter {
+    /// A file.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+    /// EventStoreDB or KurrentDB.
+    EventStoreDb,
+    /// Nothing is kept.
+    Memory,
+}
+
+/// Where indexes over the log are kept. They can be deleted while no service runs, and are rebuilt.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Projections {
+    /// Which adapter.
+    pub adapter: ProjectionsAdapter,
     /// For `sqlite`.
     pub sqlite: event_store_sqlite::Settings,
     /// For `postgres`.
     pub postgres: event_store_postgres::Settings,
 }
 
-/// The event stores there are.
+/// The places for indexes that there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum StoreKind {
+pub enum ProjectionsAdapter {
     /// A file.
     Sqlite,
-    /// A server.
+    /// PostgreSQL.
     Postgres,
-    /// Nothing is kept.
-    Memory,
 }
 
 /// How messages travel.
@@ -70,7 +98,7 @@ pub enum StoreKind {
 #[serde(deny_unknown_fields)]
 pub struct Bus {
     /// Which adapter.
-    pub kind: BusKind,
+    pub adapter: BusAdapter,
     /// Whether public events also go to the exchange `longhaul.events`, for other programs.
     pub publish_events: bool,
     /// For `rabbitmq`.
@@ -80,7 +108,7 @@ pub struct Bus {
 /// The message buses there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum BusKind {
+pub enum BusAdapter {
     /// Within one process.
     Embedded,
     /// A broker.
@@ -236,16 +264,16 @@ impl Settings {
     }
 
     fn check(&self, base: Base) -> anyhow::Result<()> {
-        if base == Base::OneService && self.bus.kind == BusKind::Embedded {
+        if base == Base::OneService && self.bus.adapter == BusAdapter::Embedded {
             bail!(
-                "bus.kind = \"embedded\" joins services within one process only: start `longhaul`, or \
-                 set bus.kind = \"rabbitmq\""
+                "bus.adapter = \"embedded\" joins services within one process only: start `longhaul`, or \
+                 set bus.adapter = \"rabbitmq\""
             );
         }
-        if base == Base::OneService && self.store.kind == StoreKind::Memory {
+        if base == Base::OneService && self.event_store.adapter == StoreAdapter::Memory {
             bail!(
-                "store.kind = \"memory\" keeps nothing for the other services: start `longhaul`, or set \
-                 store.kind = \"postgres\""
+                "event_store.adapter = \"memory\" keeps nothing for the other services: start `longhaul`, or set \
+                 event_store.adapter = \"postgres\""
             );
         }
         let times = [
@@ -281,10 +309,29 @@ impl Settings {
             ("runtime.poll_interval_ms", self.runtime.poll_interval_ms),
             ("http.request_timeout_ms", self.http.request_timeout_ms),
             (
-                "store.postgres.max_connections",
-                u64::from(self.store.postgres.max_connections),
+                "event_store.postgres.max_connections",
+                u64::from(self.event_store.postgres.max_connections),
             ),
-            ("store.postgres.timeout_ms", self.store.postgres.timeout_ms),
+            (
+                "event_store.postgres.timeout_ms",
+                self.event_store.postgres.timeout_ms,
+            ),
+            (
+                "event_store.eventstoredb.timeout_ms",
+                self.event_store.eventstoredb.timeout_ms,
+            ),
+            (
+                "event_store.eventstoredb.max_append_bytes",
+                self.event_store.eventstoredb.max_append_bytes as u64,
+            ),
+            (
+                "projections.postgres.max_connections",
+                u64::from(self.projections.postgres.max_connections),
+            ),
+            (
+                "projections.postgres.timeout_ms",
+                self.projections.postgres.timeout_ms,
+            ),
             (
                 "bus.rabbitmq.confirm_timeout_ms",
                 self.bus.rabbitmq.confirm_timeout_ms,
@@ -299,8 +346,14 @@ impl Settings {
                 bail!("{key} is 0, but must be at least 1");
             }
         }
-        if self.store.sqlite.path.as_os_str().is_empty() {
-            bail!("store.sqlite.path is empty, but must name a file");
+        let files = [
+            ("event_store.sqlite.path", &self.event_store.sqlite.path),
+            ("projections.sqlite.path", &self.projections.sqlite.path),
+        ];
+        for (key, path) in files {
+            if path.as_os_str().is_empty() {
+                bail!("{key} is empty, but must name a file");
+            }
         }
         Ok(())
     }
@@ -319,7 +372,7 @@ fn refuse_look_alikes(
     match environment.keys().find(alike) {
         Some(name) => bail!(
             "the environment variable {name} is no setting: sections and keys are separated by two \
-             underscores, as in LONGHAUL__STORE__KIND"
+             underscores, as in LONGHAUL__EVENT_STORE__ADAPTER"
         ),
         None => Ok(()),
     }
@@ -348,15 +401,15 @@ mod tests {
     fn what_is_compiled_in_is_complete() {
         let one = load(Base::AllInOne, &[]).unwrap();
         assert_eq!(
-            (one.store.kind, one.bus.kind),
-            (StoreKind::Sqlite, BusKind::Embedded)
+            (one.event_store.adapter, one.bus.adapter),
+            (StoreAdapter::Sqlite, BusAdapter::Embedded)
         );
         assert!(one.collection_booking.book_immediately && one.bus.publish_events);
         assert_eq!(one.carrier_stub.delay_ms, 500);
         let own = load(Base::OneService, &[]).unwrap();
         assert_eq!(
-            (own.store.kind, own.bus.kind),
-            (StoreKind::Postgres, BusKind::Rabbitmq)
+            (own.event_store.adapter, own.bus.adapter),
+            (StoreAdapter::Postgres, BusAdapter::Rabbitmq)
         );
     }
 
@@ -381,12 +434,15 @@ mod tests {
     #[test]
     fn unknown_keys_are_refused_by_name() {
         for (variable, name) in [
-            ("LONGHAUL__STORE__KIN", "kin"),
+            ("LONGHAUL__EVENT_STORE__ADAPTR", "adaptr"),
             ("LONGHAUL__STORAGE", "storage"),
-            ("LONGHAUL__STORE__POSTGRES__URI", "uri"),
+            ("LONGHAUL__EVENT_STORE__POSTGRES__URI", "uri"),
             ("LONGHAUL__BUS__RABBITMQ__PREFETSCH", "prefetsch"),
             ("LONGHAUL__RUNTIME__BATCH", "batch"),
-            ("LONGHAUL_STORE__KIND", "LONGHAUL_STORE__KIND"),
+            (
+                "LONGHAUL_EVENT_STORE__ADAPTER",
+                "LONGHAUL_EVENT_STORE__ADAPTER",
+            ),
         ] {
             let refused = refusal(&[(variable, "x")]);
             assert!(refused.contains(name), "{variable}: {refused}");
@@ -396,7 +452,11 @@ mod tests {
     #[test]
     fn values_that_do_not_fit_are_refused_by_key() {
         for (variable, value, key) in [
-            ("LONGHAUL__STORE__KIND", "mysql", "store.kind"),
+            (
+                "LONGHAUL__EVENT_STORE__ADAPTER",
+                "mysql",
+                "event_store.adapter",
+            ),
             (
                 "LONGHAUL__CARRIER_STUB__DELAY_MS",
                 "soon",
@@ -409,16 +469,20 @@ mod tests {
             ),
             ("LONGHAUL__LOG__PARTITIONS", "0", "log.partitions"),
             (
-                "LONGHAUL__STORE__POSTGRES__MAX_CONNECTIONS",
+                "LONGHAUL__EVENT_STORE__POSTGRES__MAX_CONNECTIONS",
                 "0",
-                "store.postgres.max_connections",
+                "event_store.postgres.max_connections",
             ),
             (
                 "LONGHAUL__HTTP__REQUEST_TIMEOUT_MS",
                 "0",
                 "http.request_timeout_ms",
             ),
-            ("LONGHAUL__STORE__SQLITE__PATH", "", "store.sqlite.path"),
+            (
+                "LONGHAUL__EVENT_STORE__SQLITE__PATH",
+                "",
+                "event_store.sqlite.path",
+            ),
             (
                 "LONGHAUL__SHIPMENT_PROCESS__PORT",
                 "70000",
@@ -441,8 +505,8 @@ mod tests {
     #[test]
     fn a_service_of_its_own_needs_shared_servers() {
         for (variable, value) in [
-            ("LONGHAUL__BUS__KIND", "embedded"),
-            ("LONGHAUL__STORE__KIND", "memory"),
+            ("LONGHAUL__BUS__ADAPTER", "embedded"),
+            ("LONGHAUL__EVENT_STORE__ADAPTER", "memory"),
         ] {
             let refused = load(Base::OneService, &[(variable, value)])
                 .unwrap_err()
@@ -457,7 +521,7 @@ mod tests {
             Base::AllInOne,
             &[
                 (
-                    "LONGHAUL__STORE__POSTGRES__URL",
+                    "LONGHAUL__EVENT_STORE__POSTGRES__URL",
                     "postgres://me:hush@db/longhaul",
                 ),
                 ("LONGHAUL__BUS__RABBITMQ__URL", "amqp://me:hush@broker/"),

@@ -9,7 +9,8 @@ use crate::settings::{LogFormat, Telemetry};
 
 /// Begins to log. Called again in the same process (as tests do), it changes nothing.
 pub(crate) fn start(settings: &Telemetry) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&settings.log)
+    // What the client of EventStoreDB says of each attempt, its caller says with the outcome.
+    let filter = EnvFilter::try_new(format!("kurrentdb=off,{}", settings.log))
         .with_context(|| format!("telemetry.log = {:?} is no filter", settings.log))?
         // It would log whole messages, and bodies are never logged.
         .add_directive("lapin::returned_messages=off".parse()?);

@@ -1,0 +1,149 @@
+//! An event store in EventStoreDB or KurrentDB.
+//!
+//! It never appends without an expected version, and asks nothing of the server's projections or
+//! subscriptions. Start with [`EventStoreDb::connect`].
+
+mod append;
+mod checkpoints;
+mod connection;
+mod error;
+mod event;
+mod horizon;
+mod log;
+mod names;
+mod read;
+mod set_up;
+mod settings;
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use contracts::Partitions;
+use event_store::{
+    Append, Appended, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page, StreamKind,
+    StreamName, WakeUp, WakeUps,
+};
+use kurrentdb::ReadStreamOptions;
+
+pub use settings::Settings;
+
+use crate::checkpoints::Known;
+use crate::connection::Connection;
+use crate::error::translate;
+use crate::horizon::Horizon;
+use crate::names::Names;
+
+/// How many operations of one call are on their way at once. Servers allow a hundred on a connection.
+const AT_ONCE: usize = 64;
+
+/// A log at a server. Several programs may use the same.
+pub struct EventStoreDb {
+    partitions: Partitions,
+    connection: Connection,
+    names: Names,
+    timeout: Duration,
+    max_append_bytes: usize,
+    /// The position of the first event of the log.
+    origin: u64,
+    log_id: String,
+    horizon: Horizon,
+    known: Known,
+    /// For each kind whose log took longer than the time-out to read, how long to wait the next time.
+    patience: Mutex<HashMap<StreamKind, Duration>>,
+    wake_ups: WakeUps,
+}
+
+impl EventStoreDb {
+    /// Connects, and begins the log where the server has none.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the server does not answer: try again. [`Error::Refused`] when the
+    /// connection string is none, the server refuses the user or is too old, or, with
+    /// [`event_store::PartitionsDiffer`], when the log was begun with another number of partitions.
+    pub async fn connect(settings: &Settings, partitions: Partitions) -> Result<Self, Error> {
+        settings.check_prefix()?;
+        let mut store = Self {
+            partitions,
+            connection: Connection::new(settings.client()?),
+            names: Names::new(&settings.stream_prefix),
+            timeout: settings.timeout(),
+            max_append_bytes: settings.max_append_bytes,
+            origin: 0,
+            log_id: String::new(),
+            horizon: Horizon::default(),
+            known: Known::default(),
+            patience: Mutex::default(),
+            wake_ups: WakeUps::default(),
+        };
+        store.set_up().await?;
+        Ok(store)
+    }
+
+    /// The identity of the log: what was derived from it elsewhere holds for no other.
+    #[must_use]
+    pub fn log_id(&self) -> &str {
+        &self.log_id
+    }
+
+    fn patience(&self, kind: &StreamKind) -> Duration {
+        let patience = self.patience.lock().unwrap_or_else(PoisonError::into_inner);
+        patience.get(kind).copied().unwrap_or(self.timeout)
+    }
+
+    fn set_patience(&self, kind: &StreamKind, longer: Option<Duration>) {
+        let mut patience = self.patience.lock().unwrap_or_else(PoisonError::into_inner);
+        match longer {
+            Some(longer) => patience.insert(kind.clone(), longer),
+            None => patience.remove(kind),
+        };
+    }
+}
+
+#[async_trait]
+impl EventStore for EventStoreDb {
+    async fn append(&self, appends: &[Append]) -> Result<Vec<Appended>, Error> {
+        self.append_all(appends).await
+    }
+
+    async fn read_streams(&self, streams: &[StreamName]) -> Result<Vec<Vec<Entry>>, Error> {
+        self.read_all_streams(streams).await
+    }
+
+    async fn read_log(
+        &self,
+        kind: &StreamKind,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page, Error> {
+        self.read_page(kind, after, limit).await
+    }
+
+    fn wake_ups(&self, kind: &StreamKind) -> WakeUp {
+        self.wake_ups.listen(kind)
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        let first = ReadStreamOptions::default().max_count(1);
+        self.read_stream(&self.names.log(), &first)
+            .await
+            .map(drop)
+            .map_err(translate)
+    }
+
+    fn partitions(&self) -> Partitions {
+        self.partitions
+    }
+}
+
+#[async_trait]
+impl Checkpoints for EventStoreDb {
+    async fn load_checkpoint(&self, reader: &str) -> Result<Checkpoint, Error> {
+        self.load(reader).await
+    }
+
+    async fn save_checkpoint(&self, reader: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
+        self.save(reader, checkpoint).await
+    }
+}

@@ -1,0 +1,276 @@
+//! A server that goes, hangs, or does not say what it has done: over the double.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use contracts::{Partition, Partitions};
+use event_store::contract::append;
+use event_store::{
+    Appended, Checkpoint, Checkpoints, Cursor, Error, EventStore, Position, StreamKind, StreamName,
+    Version,
+};
+use event_store_eventstoredb::{EventStoreDb, Settings};
+use eventstoredb_double::Double;
+use kurrentdb::{AppendToStreamOptions, Client, EventData};
+use tokio::time::{Instant, sleep, timeout};
+
+/// How long anything here may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn settings(double: &Double) -> Settings {
+    let mut settings = Settings::at(double.connection_string());
+    settings.timeout_ms = 300;
+    settings
+}
+
+async fn connect(settings: &Settings) -> Result<EventStoreDb, Error> {
+    EventStoreDb::connect(settings, Partitions::default()).await
+}
+
+async fn open() -> (Double, Arc<EventStoreDb>) {
+    let double = Double::start().await;
+    let store = connect(&settings(&double)).await.unwrap();
+    (double, Arc::new(store))
+}
+
+fn kind() -> StreamKind {
+    StreamKind::new("Process")
+}
+
+fn is_unavailable<T: std::fmt::Debug>(outcome: Result<T, Error>) -> bool {
+    match outcome {
+        Err(Error::Unavailable(_)) => true,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn versions(store: &EventStoreDb, instance: &str) -> Vec<u64> {
+    let stream = [StreamName::new(instance, &kind())];
+    let entries = store.read_streams(&stream).await.unwrap().remove(0);
+    entries.iter().map(|entry| entry.version.0).collect()
+}
+
+/// Repeats the call until it is answered, as whoever uses a store does.
+async fn persist<T>(call: impl AsyncFn() -> Result<T, Error>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match call().await {
+            Ok(done) => return done,
+            Err(Error::Unavailable(_)) if Instant::now() < end => {
+                sleep(Duration::from_millis(5)).await
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_append_of_unknown_outcome_is_repeated_and_stored_once() {
+    let (double, store) = open().await;
+    let faults: [fn(&Double); 3] = [
+        |double| double.drop_after_commit(1),
+        |double| double.drop_before_commit(1),
+        |double| double.time_out_after_commit(1),
+    ];
+    for (n, fault) in (0..).zip(faults) {
+        fault(&double);
+        let next = [
+            append("A", n * 2, 2, "input"),
+            append(&format!("B{n}"), 0, 1, "input"),
+        ];
+        assert!(is_unavailable(store.append(&next).await));
+        let outcomes = persist(async || store.append(&next).await).await;
+        assert_eq!(outcomes, [Appended::Stored, Appended::Stored]);
+        assert_eq!(versions(&store, &format!("B{n}")).await, [1]);
+    }
+    assert_eq!(versions(&store, "A").await, [1, 2, 3, 4, 5, 6]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rival_is_still_told_from_oneself_after_an_unknown_outcome() {
+    let (double, store) = open().await;
+    double.drop_after_commit(1);
+    assert!(is_unavailable(
+        store.append(&[append("A", 0, 1, "mine")]).await
+    ));
+    let rival = persist(async || store.append(&[append("A", 0, 1, "theirs")]).await).await;
+    assert_eq!(
+        rival,
+        [Appended::Conflict {
+            current: Version(1)
+        }]
+    );
+    let mine = persist(async || store.append(&[append("A", 0, 1, "mine")]).await).await;
+    assert_eq!(mine, [Appended::Stored]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_not_there_yet_is_found_when_it_comes() {
+    let double = Double::start().await;
+    double.stop().await;
+    let settings = settings(&double);
+    assert!(is_unavailable(connect(&settings).await.map(drop)));
+    double.start_again().await;
+    connect(&settings).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_was_restarted_is_met_again() {
+    let (double, store) = open().await;
+    for n in 0..3 {
+        double.stop().await;
+        let next = [append("A", n, 1, "input")];
+        // More than once: a client that has failed to connect never recovers.
+        for _ in 0..3 {
+            assert!(is_unavailable(store.append(&next).await));
+            assert!(is_unavailable(store.ping().await));
+        }
+        double.start_again().await;
+        let met = timeout(
+            Duration::from_secs(10),
+            persist(async || store.append(&next).await),
+        )
+        .await;
+        assert_eq!(met.unwrap(), [Appended::Stored]);
+        store.ping().await.unwrap();
+    }
+    assert_eq!(versions(&store, "A").await, [1, 2, 3]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_hangs_is_not_waited_for_longer_than_is_set() {
+    let (double, store) = open().await;
+    double.stall();
+    let asked = timeout(PATIENCE, async {
+        assert!(is_unavailable(
+            store.append(&[append("A", 0, 1, "input")]).await
+        ));
+        assert!(is_unavailable(store.ping().await));
+        let start = Cursor::start(store.partitions());
+        assert!(is_unavailable(store.read_log(&kind(), &start, 10).await));
+        assert!(is_unavailable(store.load_checkpoint("relay/x").await));
+    });
+    asked.await.unwrap();
+    double.resume();
+    let outcome = persist(async || store.append(&[append("A", 0, 1, "input")]).await).await;
+    assert_eq!(outcome, [Appended::Stored]);
+    assert_eq!(versions(&store, "A").await, [1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_not_the_leader_names_it_and_is_believed() {
+    let (follower, store) = open().await;
+    let leader = Double::start().await;
+    // Both are set up, as nodes of one cluster would be.
+    connect(&settings(&leader)).await.unwrap();
+    let address = leader.address();
+    follower.not_leader(address);
+    let outcome = persist(async || store.append(&[append("A", 0, 1, "input")]).await).await;
+    assert_eq!(outcome, [Appended::Stored]);
+    assert_eq!(versions(&store, "A").await, [1]);
+    assert_eq!(leader.appends(), 2, "the log's first event, and this");
+
+    // It goes, and the node that the connection string names leads again.
+    leader.stop().await;
+    follower.leader_again();
+    let outcome = persist(async || store.append(&[append("B", 0, 1, "input")]).await).await;
+    assert_eq!(outcome, [Appended::Stored]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_without_rights_is_refused_at_the_start_and_waited_for_later() {
+    let double = Double::start().await;
+    let settings = settings(&double);
+    let store = connect(&settings).await.unwrap();
+    double.deny_access();
+    let Err(Error::Refused(cause)) = connect(&settings).await else {
+        panic!("it is opened")
+    };
+    assert!(cause.to_string().contains("$all"), "{cause}");
+    assert!(is_unavailable(
+        store.append(&[append("A", 0, 1, "input")]).await
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_is_cut_off_in_its_middle_is_stored_once() {
+    let (double, store) = open().await;
+    let batch: Vec<_> = (0..200)
+        .map(|n| append(&format!("S{n}"), 0, 2, "input"))
+        .collect();
+    for _ in 0..4 {
+        double.drop_after_commit(5);
+        assert!(is_unavailable(store.append(&batch).await));
+    }
+    // Of those that were dropped there may be some left.
+    let outcomes = persist(async || store.append(&batch).await).await;
+    assert_eq!(outcomes, vec![Appended::Stored; 200]);
+    let mut cursor = Cursor::start(store.partitions());
+    let mut found = 0;
+    loop {
+        let page = persist(async || store.read_log(&kind(), &cursor, 64).await).await;
+        if page.entries.is_empty() {
+            break;
+        }
+        found += page.entries.len();
+        cursor = page.cursor;
+    }
+    assert_eq!(found, 400);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_checkpoint_of_unknown_outcome_goes_back_behind_nobody() {
+    let (double, store) = open().await;
+    let other = connect(&settings(&double)).await.unwrap();
+    let at = |position| {
+        let mut cursor = Cursor::start(store.partitions());
+        cursor.advance(Partition(0), Position(position));
+        Checkpoint::at(&cursor)
+    };
+    store.save_checkpoint("relay/x", &at(3)).await.unwrap();
+    double.drop_after_commit(1);
+    assert!(is_unavailable(
+        store.save_checkpoint("relay/x", &at(5)).await
+    ));
+    persist(async || other.save_checkpoint("relay/x", &at(4)).await).await;
+    persist(async || store.save_checkpoint("relay/x", &at(4)).await).await;
+    let saved = persist(async || other.load_checkpoint("relay/x").await).await;
+    assert_eq!(
+        saved.cursor(store.partitions()),
+        at(5).cursor(store.partitions())
+    );
+}
+
+/// What others write in the same server is passed over once, and not each time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_finds_nothing_moves_on_all_the_same() {
+    let (double, store) = open().await;
+    let client = Client::new(double.connection_string().parse().unwrap()).unwrap();
+    let events: Vec<_> = (0..50)
+        .map(|n| EventData::json("Foreign", &n).unwrap())
+        .collect();
+    let written = client
+        .append_to_stream("foreign", &AppendToStreamOptions::default(), events)
+        .await
+        .unwrap();
+    let end = Instant::now() + PATIENCE;
+    let mut cursor = Cursor::start(store.partitions());
+    while cursor
+        .iter()
+        .any(|(_, position)| position.0 < written.position.commit)
+    {
+        assert!(Instant::now() < end, "it stays at {cursor:?}");
+        let page = store.read_log(&kind(), &cursor, 10).await.unwrap();
+        assert!(page.entries.is_empty());
+        cursor = page.cursor;
+        sleep(Duration::from_millis(5)).await;
+    }
+    // And misses nothing that comes then.
+    assert_eq!(
+        store.append(&[append("A", 0, 3, "input")]).await.unwrap(),
+        [Appended::Stored]
+    );
+    let page = store.read_log(&kind(), &cursor, 10).await.unwrap();
+    assert_eq!(page.entries.len(), 3);
+}
