@@ -242,15 +242,20 @@ async fn a_server_that_is_killed_under_load_loses_nothing_and_is_met_again_soon(
 async fn whatever_the_server_does_with_an_append_it_is_stored_once() {
     let mut suite = Suite::four(TestServer::Double(Double::start().await)).await;
     let client = suite.client();
-    let all = ids(0, 16);
-    let disturb = async {
-        for round in 0..6 {
-            let before = suite.log.count().await;
-            suite.double().drop_after_commit(3);
-            suite.double().drop_before_commit(3);
-            suite.double().time_out_after_commit(3);
-            suite.more_stored(before, 25).await;
-            if round % 2 == 0 {
+    let mut all = Vec::new();
+    for wave in 0..4 {
+        let before = suite.log.count().await;
+        let stalls = wave == 2;
+        let wave = ids(wave, 8);
+        all.extend(wave.clone());
+        let disturb = async {
+            for more in [5, 40, 90] {
+                suite.more_stored(before, more).await;
+                suite.double().drop_after_commit(2);
+                suite.double().drop_before_commit(2);
+                suite.double().time_out_after_commit(2);
+            }
+            if stalls {
                 suite.double().stall();
                 // Until the services have given up waiting.
                 for process in &suite.processes {
@@ -263,14 +268,13 @@ async fn whatever_the_server_does_with_an_append_it_is_stored_once() {
                 }
                 suite.double().resume();
             }
-        }
-    };
-    tokio::join!(client.start_all(&all), disturb);
+        };
+        tokio::join!(client.start_all(&wave), disturb);
+    }
     suite.check_all(&all).await;
 }
 
-/// Both for a service that is killed, and whose projection is gone when it comes back: a deadline that
-/// was set before is met all the same.
+/// A deadline that was set before is met all the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_projection_that_is_deleted_is_rebuilt() {
     let late = [("carrier_stub.books_late_after_ms", "3000")];

@@ -106,6 +106,7 @@ impl EventStoreDb {
             .stream_state(state)
             .requires_leader(true)
             .deadline(self.timeout);
+        let stream = stream.to_owned();
         let written = self
             .connection
             .run(self.timeout, |client| async move {

@@ -161,6 +161,7 @@ impl EventStoreDb {
 
     /// The server throws away what is older, when it is told to scavenge.
     async fn keep_the_last_only(&self, stream: &str) -> Result<(), Failure> {
+        let stream = stream.to_owned();
         let metadata = StreamMetadataBuilder::new().max_count(1).build();
         let options = AppendToStreamOptions::default()
             .requires_leader(true)

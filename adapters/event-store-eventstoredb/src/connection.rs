@@ -1,27 +1,33 @@
-//! A client that can be replaced.
+//! A client on a thread of its own, which can be replaced.
 //!
 //! The client that this is built on gives up for good when its first connection fails, stays with a
-//! server that is gone, and waits without end: each operation here has its time, and a client that has
-//! failed is replaced by the next operation. Pauses between attempts are the caller's.
+//! server that is gone, waits without end, and can loop without end. So each operation has its time,
+//! which is taken outside of the client's thread; and a client that has failed is replaced by the next
+//! operation, with its thread and whatever it runs in the background. Pauses between attempts are the
+//! caller's.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use kurrentdb::{Client, ClientSettings};
+use tokio::runtime::{Builder, Handle};
 use tokio::time::timeout;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::Failure;
 
 pub(crate) struct Connection {
     settings: ClientSettings,
-    slot: Mutex<Slot>,
+    session: Mutex<Option<Arc<Session>>>,
 }
 
-#[derive(Default)]
-struct Slot {
-    /// Counts the clients, so that an operation that fails late takes no newer one away.
-    generation: u64,
-    client: Option<Client>,
+/// A client with its thread, which ends when nothing uses it any more.
+struct Session {
+    client: Client,
+    thread: Handle,
+    _end: DropGuard,
 }
 
 impl Connection {
@@ -29,7 +35,7 @@ impl Connection {
     pub(crate) fn new(settings: ClientSettings) -> Self {
         Self {
             settings,
-            slot: Mutex::default(),
+            session: Mutex::default(),
         }
     }
 
@@ -40,38 +46,99 @@ impl Connection {
         operation: impl FnOnce(Client) -> F,
     ) -> Result<T, Failure>
     where
-        F: Future<Output = kurrentdb::Result<T>>,
+        T: Send + 'static,
+        F: Future<Output = kurrentdb::Result<T>> + Send + 'static,
     {
-        let (generation, client) = self.client()?;
-        let outcome = match timeout(within, operation(client)).await {
-            Ok(outcome) => outcome.map_err(Failure::Client),
-            Err(_) => Err(Failure::TimedOut {
-                timeout_ms: within.as_millis(),
-            }),
-        };
+        let session = self.session()?;
+        let outcome = session.run(within, operation).await;
         if outcome.as_ref().is_err_and(Failure::is_the_connections) {
-            self.replace(generation);
+            self.replace(&session);
         }
         outcome
     }
 
-    fn client(&self) -> Result<(u64, Client), Failure> {
-        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = &slot.client {
-            return Ok((slot.generation, client.clone()));
+    /// The same for one that may rightly take longer than it is given: that says nothing of the
+    /// connection.
+    pub(crate) async fn scan<T, F>(
+        &self,
+        within: Duration,
+        operation: impl FnOnce(Client) -> F,
+    ) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: Future<Output = kurrentdb::Result<T>> + Send + 'static,
+    {
+        let session = self.session()?;
+        let outcome = session.run(within, operation).await;
+        match &outcome {
+            Ok(_) | Err(Failure::TimedOut { .. }) => {}
+            Err(failure) if failure.is_the_connections() => self.replace(&session),
+            Err(_) => {}
         }
-        let client = Client::new(self.settings.clone())
-            .map_err(|error| Failure::SetUp(format!("{error:#}")))?;
-        slot.generation += 1;
-        slot.client = Some(client.clone());
-        Ok((slot.generation, client))
+        outcome
     }
 
-    /// Has the next operation begin with a new client, unless it already does.
-    fn replace(&self, generation: u64) {
-        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
-        if slot.generation == generation {
-            slot.client = None;
+    fn session(&self) -> Result<Arc<Session>, Failure> {
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(session) = &*session {
+            return Ok(session.clone());
+        }
+        let new = Arc::new(Session::start(self.settings.clone())?);
+        *session = Some(new.clone());
+        Ok(new)
+    }
+
+    /// Has the next operation begin with a new session, unless it already does. What is under way in
+    /// this one goes on.
+    fn replace(&self, failed: &Arc<Session>) {
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        if session.as_ref().is_some_and(|now| Arc::ptr_eq(now, failed)) {
+            *session = None;
+        }
+    }
+}
+
+impl Session {
+    fn start(settings: ClientSettings) -> Result<Self, Failure> {
+        let set_up = |error: &dyn std::fmt::Display| Failure::SetUp(format!("{error:#}"));
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| set_up(&error))?;
+        let thread = runtime.handle().clone();
+        let client = Client::with_runtime_handle(thread.clone(), settings)
+            .map_err(|error| set_up(&error))?;
+        let end = CancellationToken::new();
+        let ended = end.clone();
+        // It ends with the session, and with it whatever the client runs in the background.
+        thread::Builder::new()
+            .name("eventstoredb".to_owned())
+            .spawn(move || runtime.block_on(ended.cancelled()))
+            .map_err(|error| set_up(&error))?;
+        Ok(Self {
+            client,
+            thread,
+            _end: end.drop_guard(),
+        })
+    }
+
+    async fn run<T, F>(
+        &self,
+        within: Duration,
+        operation: impl FnOnce(Client) -> F,
+    ) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: Future<Output = kurrentdb::Result<T>> + Send + 'static,
+    {
+        let running = self.thread.spawn(operation(self.client.clone()));
+        // The time is taken here, where nothing that the client does can stop it.
+        match timeout(within, AbortOnDropHandle::new(running)).await {
+            Ok(Ok(outcome)) => outcome.map_err(Failure::Client),
+            Ok(Err(ended)) => Err(Failure::Ended(ended)),
+            Err(_) => Err(Failure::TimedOut {
+                timeout_ms: within.as_millis(),
+            }),
         }
     }
 }

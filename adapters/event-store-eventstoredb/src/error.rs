@@ -2,6 +2,7 @@
 
 use event_store::{BoxError, Error};
 use kurrentdb::Error as ClientError;
+use tokio::task::JoinError;
 
 /// Why an operation was not done.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +16,9 @@ pub(crate) enum Failure {
     /// No client could be made of the settings, such as the files with certificates.
     #[error("the client cannot be set up: {0}")]
     SetUp(String),
+    /// The client has panicked.
+    #[error("the client has ended")]
+    Ended(#[source] JoinError),
     /// What the client reports.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -30,7 +34,7 @@ impl Failure {
     /// gone.
     pub(crate) fn is_the_connections(&self) -> bool {
         match self {
-            Self::TimedOut { .. } | Self::SetUp(_) => true,
+            Self::TimedOut { .. } | Self::SetUp(_) | Self::Ended(_) => true,
             Self::Client(error) => matches!(
                 error,
                 ClientError::ServerError(_)
@@ -56,7 +60,7 @@ pub(crate) fn translate(failure: Failure) -> Error {
             refused(ClientError::Grpc { code, message })
         }
         Failure::Client(error @ ClientError::InternalParsingError(_)) => corrupt(error),
-        Failure::TimedOut { .. } | Failure::SetUp(_) | Failure::Client(_) => {
+        Failure::TimedOut { .. } | Failure::SetUp(_) | Failure::Ended(_) | Failure::Client(_) => {
             Error::Unavailable(failure.into())
         }
     }
@@ -75,7 +79,7 @@ pub(crate) fn translate_opening(failure: Failure) -> Error {
             error,
         )),
         Failure::SetUp(_) => refused(failure),
-        Failure::TimedOut { .. } | Failure::Client(_) => translate(failure),
+        Failure::TimedOut { .. } | Failure::Ended(_) | Failure::Client(_) => translate(failure),
     }
 }
 

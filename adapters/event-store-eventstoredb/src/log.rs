@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use event_store::{Cursor, Entry, Error, Page, StreamKind};
 use kurrentdb::{Position, ReadAllOptions, RecordedEvent, StreamPosition, SubscriptionFilter};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::error;
 
@@ -101,26 +102,28 @@ impl EventStoreDb {
             .requires_leader(true);
         let began = Instant::now();
         let patience = self.patience(kind);
-        let mut events = Vec::new();
+        let (found, mut read) = mpsc::unbounded_channel();
         let outcome = self
             .connection
-            .run(patience, |client| {
-                let events = &mut events;
-                async move {
-                    let mut reading = client.read_all(&options).await?;
-                    while let Some(event) = reading.next().await? {
-                        let Some(event) = event.event else { continue };
-                        if event::position(&event).0 > after {
-                            events.push(event);
-                        }
-                        if events.len() == limit {
-                            return Ok(false);
-                        }
+            .scan(patience, |client| async move {
+                let mut reading = client.read_all(&options).await?;
+                let mut count = 0;
+                while count < limit {
+                    let Some(event) = reading.next().await? else {
+                        return Ok(true);
+                    };
+                    let Some(event) = event.event else { continue };
+                    if event::position(&event).0 > after && found.send(event).is_ok() {
+                        count += 1;
                     }
-                    Ok(true)
                 }
+                Ok(false)
             })
             .await;
+        let mut events = Vec::new();
+        while let Ok(event) = read.try_recv() {
+            events.push(event);
+        }
         match outcome {
             Ok(ended) => {
                 self.set_patience(kind, None);

@@ -49,6 +49,7 @@ impl EventStoreDb {
         options: &ReadStreamOptions,
     ) -> Result<Vec<RecordedEvent>, Failure> {
         let options = options.clone().requires_leader(true);
+        let name = name.to_owned();
         self.connection
             .run(self.timeout, |client| async move {
                 let mut events = Vec::new();

@@ -283,7 +283,8 @@ async fn a_stream_that_was_deleted_is_not_taken_for_a_new_one() {
     let stream = [StreamName::new("A", &kind())];
     assert!(open.store.read_streams(&stream).await.unwrap()[0].is_empty());
     // The server takes it up at its old revision.
-    store_one(&open.store, "A", 0).await;
+    let outcome = open.store.append(&[append("A", 0, 1, "another")]).await;
+    assert_eq!(outcome.unwrap(), [Appended::Stored]);
     let error = open.store.read_streams(&stream).await.unwrap_err();
     assert!(matches!(error, Error::Corrupt(_)), "{error}");
     assert!(cause(&error).contains("deleted"), "{}", cause(&error));
