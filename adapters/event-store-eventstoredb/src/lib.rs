@@ -11,6 +11,7 @@ mod event;
 mod horizon;
 mod log;
 mod names;
+mod nodelay;
 mod read;
 mod set_up;
 mod settings;

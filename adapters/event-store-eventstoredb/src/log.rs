@@ -42,7 +42,12 @@ impl EventStoreDb {
         let mut passed = start.max(self.origin);
         let mut entries: Vec<Entry> = Vec::new();
         while entries.len() < limit {
-            let part = self.read_part(kind, passed, limit - entries.len()).await?;
+            let part = match self.read_part(kind, passed, limit - entries.len()).await {
+                Ok(part) => part,
+                // What was found is good; the next page meets the trouble again.
+                Err(_) if !entries.is_empty() => break,
+                Err(error) => return Err(error),
+            };
             for event in &part.events {
                 passed = event::position(event).0;
                 self.take(event, after, &mut entries);

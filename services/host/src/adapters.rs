@@ -137,3 +137,30 @@ pub(crate) fn bus(
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use contracts::Partitions;
+    use event_store::Cursor;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_index_of_one_log_is_not_taken_for_that_of_another() {
+        let partitions = Partitions::default();
+        let within: Arc<dyn Checkpoints> = Arc::new(MemoryEventStore::new(partitions));
+        let of = |log_id: &str| IndexesOf {
+            log_id: log_id.to_owned(),
+            within: within.clone(),
+        };
+        let checkpoint = Checkpoint::at(&Cursor::start(partitions));
+        let saved = of("one").save_checkpoint("deadlines/x", &checkpoint).await;
+        saved.unwrap();
+        let load = async |log_id: &str| {
+            let loaded = of(log_id).load_checkpoint("deadlines/x").await.unwrap();
+            loaded.partitions.len()
+        };
+        assert_eq!(load("one").await, usize::from(partitions.count()));
+        assert_eq!(load("another").await, 0);
+    }
+}
