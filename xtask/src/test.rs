@@ -22,6 +22,9 @@ The tests need PostgreSQL, and RabbitMQ with its management API. For each of the
      it installs when they are missing), with data of its own, and stops at the end.
 It says which it did.
 
+EventStoreDB is stood for by a server of the project's own, unless ESDB_TEST_URL names a real one
+(esdb://127.0.0.1:2113?tls=false), which may be shared and need not be empty.
+
 The tests run under cargo-nextest where that is installed, else under `cargo test`.
 
 Options:
