@@ -54,6 +54,8 @@ impl EventStoreDb {
             }
             if part.ended {
                 passed = passed.max(horizon);
+            }
+            if part.ended || part.events.is_empty() {
                 break;
             }
         }
@@ -99,11 +101,12 @@ impl EventStoreDb {
             commit: after,
             prepare: after,
         };
+        // The one at the position itself may be read as well.
+        let most = limit.saturating_add(1);
         let options = ReadAllOptions::default()
             .position(StreamPosition::Position(position))
             .filter(filter)
-            // The one at the position itself may be read as well.
-            .max_count(limit.saturating_add(1))
+            .max_count(most)
             .requires_leader(true);
         let began = Instant::now();
         let patience = self.patience(kind);
@@ -112,14 +115,17 @@ impl EventStoreDb {
             .connection
             .scan(patience, |client| async move {
                 let mut reading = client.read_all(&options).await?;
-                let mut count = 0;
-                while count < limit {
+                let mut received = 0;
+                let mut sent = 0;
+                while sent < limit {
                     let Some(event) = reading.next().await? else {
-                        return Ok(true);
+                        // It ends at the end of the log, or with as many as were asked for.
+                        return Ok(received < most);
                     };
-                    let Some(event) = event.event else { continue };
-                    if event::position(&event).0 > after && found.send(event).is_ok() {
-                        count += 1;
+                    received += 1;
+                    let behind = |event: &RecordedEvent| event::position(event).0 > after;
+                    if let Some(event) = event.event.filter(behind) {
+                        sent += usize::from(found.send(event).is_ok());
                     }
                 }
                 Ok(false)
