@@ -75,7 +75,7 @@ pub(crate) fn translate_opening(failure: Failure) -> Error {
             error,
         )),
         Failure::Client(error @ ClientError::UnsupportedFeature) => refused(Opening(
-            "this server lacks what is needed: EventStoreDB must be 21.10 or later",
+            "this server lacks what is needed: it must be EventStoreDB 23.10 or later, or KurrentDB",
             error,
         )),
         Failure::SetUp(_) => refused(failure),
