@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kurrentdb::{Client, ReadAllOptions, StreamPosition, SubscriptionFilter};
+use kurrentdb::{Client, ReadAllOptions, ReadStreamOptions, StreamPosition, SubscriptionFilter};
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -164,9 +164,16 @@ async fn open(path: &Path) -> SqliteConnection {
 /// The events of all streams that begin with a prefix, stream by stream.
 async fn events(connection_string: &str, prefix: &str) -> Vec<Stored> {
     let client = Client::new(connection_string.parse().unwrap()).unwrap();
+    let begun = format!("{prefix}.longhaul/log");
+    let whole = ReadStreamOptions::default();
+    let first = client.read_stream(begun, &whole);
+    // The server may hold very much before that.
+    let Ok(Some(first)) = first.await.unwrap().next().await else {
+        return Vec::new();
+    };
     let filter = SubscriptionFilter::on_stream_name().regex(format!(r"^{prefix}\.[^./]+$"));
     let options = ReadAllOptions::default()
-        .position(StreamPosition::Start)
+        .position(StreamPosition::Position(first.event.unwrap().position))
         .filter(filter);
     let mut reading = client.read_all(&options).await.unwrap();
     let mut entries = Vec::new();

@@ -125,6 +125,19 @@ impl Suite {
         files.map(|file| file.unwrap().path()).collect()
     }
 
+    /// Waits until every service answers this when it is asked whether it is ready.
+    async fn all_answer(&self, status: u16, limit: Duration) {
+        for process in &self.processes {
+            let url = process.url("/health/ready");
+            let what = format!("{} answers {status}", process.name());
+            eventually(&what, limit, async || {
+                let answer = reqwest::get(&url).await.ok()?;
+                (answer.status() == status).then_some(())
+            })
+            .await;
+        }
+    }
+
     async fn more_stored(&self, before: i64, more: i64) {
         let what = format!("{more} more entries are stored");
         eventually(&what, PATIENCE, async || {
@@ -210,23 +223,9 @@ async fn a_server_that_is_killed_under_load_loses_nothing_and_is_met_again_soon(
         let kill = async {
             suite.more_stored(before, more).await;
             suite.double().stop().await;
-            for process in &suite.processes {
-                let url = process.url("/health/ready");
-                eventually("it says that it is not ready", PATIENCE, async || {
-                    let answer = reqwest::get(&url).await.ok()?;
-                    (answer.status() == 503).then_some(())
-                })
-                .await;
-            }
+            suite.all_answer(503, PATIENCE).await;
             suite.double().start_again().await;
-            for process in &suite.processes {
-                let url = process.url("/health/ready");
-                eventually("it is ready again", SOON, async || {
-                    let answer = reqwest::get(&url).await.ok()?;
-                    answer.status().is_success().then_some(())
-                })
-                .await;
-            }
+            suite.all_answer(200, SOON).await;
             let at_restart = suite.log.count().await;
             eventually("it goes on", SOON, async || {
                 (suite.log.count().await > at_restart).then_some(())
@@ -258,14 +257,7 @@ async fn whatever_the_server_does_with_an_append_it_is_stored_once() {
             if stalls {
                 suite.double().stall();
                 // Until the services have given up waiting.
-                for process in &suite.processes {
-                    let url = process.url("/health/ready");
-                    eventually("it says that it is not ready", PATIENCE, async || {
-                        let answer = reqwest::get(&url).await.ok()?;
-                        (answer.status() == 503).then_some(())
-                    })
-                    .await;
-                }
+                suite.all_answer(503, PATIENCE).await;
                 suite.double().resume();
             }
         };

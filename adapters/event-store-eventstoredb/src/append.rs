@@ -72,7 +72,7 @@ impl EventStoreDb {
         };
         match self.write(&stream, state, events).await {
             Ok((stored, position)) => {
-                self.horizon.reached(position);
+                self.horizon.reached(position, &stream);
                 if stored != end {
                     error!(
                         stream,

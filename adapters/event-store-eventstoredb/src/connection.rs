@@ -6,23 +6,91 @@
 //! operation, with its thread and whatever it runs in the background. Pauses between attempts are the
 //! caller's.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use kurrentdb::{Client, ClientSettings};
-use tokio::runtime::{Builder, Handle};
+use kurrentdb::{
+    Client, ClientSettings, ReadAllOptions, ReadStreamOptions, RecordedEvent, StreamPosition,
+};
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
+use uuid::Uuid;
 
 use crate::error::Failure;
+use crate::horizon::Horizon;
 use crate::nodelay;
 
 pub(crate) struct Connection {
     settings: ClientSettings,
     session: Mutex<Option<Arc<Session>>>,
+    log: OnceLock<Log>,
+}
+
+/// The log that this store was opened with.
+pub(crate) struct Log {
+    /// The name of the stream that its first event is in, and the id of that event.
+    pub(crate) stream: String,
+    pub(crate) id: Uuid,
+    /// How far it is known to reach.
+    pub(crate) horizon: Arc<Horizon>,
+}
+
+impl Log {
+    /// A server may come back empty, or with the data of a backup. What is known of the log would then
+    /// be wrong: a reader would pass over what is stored from now on.
+    ///
+    /// The last event of all, if it is the same.
+    async fn check(
+        &self,
+        session: &Session,
+        within: Duration,
+    ) -> Result<Option<RecordedEvent>, Failure> {
+        let stream = self.stream.clone();
+        let first = session.run(within, |client| read_first_event(client, stream));
+        if first.await?.is_none_or(|first| first.id != self.id) {
+            return Err(Failure::AnotherLog);
+        }
+        let known = self.horizon.mark().position;
+        let last = session.run(within, read_last_event).await?;
+        if last
+            .as_ref()
+            .is_none_or(|last| last.position.commit < known)
+        {
+            return Err(Failure::ShorterLog);
+        }
+        Ok(last)
+    }
+}
+
+async fn read_first_event(
+    client: Client,
+    stream: String,
+) -> kurrentdb::Result<Option<RecordedEvent>> {
+    let options = ReadStreamOptions::default()
+        .max_count(1)
+        .requires_leader(true);
+    let first = match client.read_stream(stream, &options).await {
+        Ok(mut events) => events.next().await,
+        Err(error) => Err(error),
+    };
+    match first {
+        Err(kurrentdb::Error::ResourceNotFound) => Ok(None),
+        first => Ok(first?.and_then(|first| first.event)),
+    }
+}
+
+async fn read_last_event(client: Client) -> kurrentdb::Result<Option<RecordedEvent>> {
+    let options = ReadAllOptions::default()
+        .position(StreamPosition::End)
+        .max_count(1)
+        .requires_leader(true);
+    let last = client.read_all(&options).await?.next().await?;
+    Ok(last.and_then(|last| last.event))
 }
 
 /// A client with its thread, which ends when nothing uses it any more.
@@ -32,6 +100,8 @@ struct Session {
     ports: Vec<u16>,
     /// When its sockets were last told not to wait.
     hurried: Mutex<Option<Instant>>,
+    /// Whether its server has the log that the store was opened with.
+    is_the_same: OnceCell<()>,
     _end: DropGuard,
 }
 
@@ -46,7 +116,26 @@ impl Connection {
         Self {
             settings,
             session: Mutex::default(),
+            log: OnceLock::new(),
         }
+    }
+
+    /// From here on only a server is used that has this log, as far as it is known to reach. It is looked
+    /// at once for each session.
+    pub(crate) fn hold_to(&self, log: Log) {
+        let _ = self.log.set(log);
+    }
+
+    /// The servers' names, for whoever has to look why they do not answer.
+    pub(crate) fn servers(&self) -> String {
+        let hosts = self.settings.hosts().iter();
+        let hosts: Vec<_> = hosts.map(|h| format!("{}:{}", h.host, h.port)).collect();
+        let tls = if self.settings.is_secure_mode_enabled() {
+            "with TLS"
+        } else {
+            "without TLS"
+        };
+        format!("{} {tls}", hosts.join(", "))
     }
 
     /// Runs an operation, which must be done within this time.
@@ -60,31 +149,33 @@ impl Connection {
         F: Future<Output = kurrentdb::Result<T>> + Send + 'static,
     {
         let session = self.session()?;
-        let outcome = session.run(within, operation).await;
-        if outcome.as_ref().is_err_and(Failure::is_the_connections) {
-            self.replace(&session);
-        }
+        let outcome = async {
+            if let Some(log) = self.log.get() {
+                let check = async || log.check(&session, within).await.map(drop);
+                session.is_the_same.get_or_try_init(check).await?;
+            }
+            session.run(within, operation).await
+        };
+        let outcome = outcome.await;
+        self.judge(&session, &outcome);
         outcome
     }
 
-    /// The same for one that may rightly take longer than it is given: that says nothing of the
-    /// connection.
-    pub(crate) async fn scan<T, F>(
+    /// The last event of all, once it is sure that the server still has the log: it may have been
+    /// exchanged between two calls.
+    pub(crate) async fn last_event(
         &self,
         within: Duration,
-        operation: impl FnOnce(Client) -> F,
-    ) -> Result<T, Failure>
-    where
-        T: Send + 'static,
-        F: Future<Output = kurrentdb::Result<T>> + Send + 'static,
-    {
+    ) -> Result<Option<RecordedEvent>, Failure> {
         let session = self.session()?;
-        let outcome = session.run(within, operation).await;
-        match &outcome {
-            Ok(_) | Err(Failure::TimedOut { .. }) => {}
-            Err(failure) if failure.is_the_connections() => self.replace(&session),
-            Err(_) => {}
-        }
+        let outcome = async {
+            match self.log.get() {
+                Some(log) => log.check(&session, within).await,
+                None => session.run(within, read_last_event).await,
+            }
+        };
+        let outcome = outcome.await;
+        self.judge(&session, &outcome);
         outcome
     }
 
@@ -98,12 +189,34 @@ impl Connection {
         Ok(new)
     }
 
-    /// Has the next operation begin with a new session, unless it already does. What is under way in
-    /// this one goes on.
-    fn replace(&self, failed: &Arc<Session>) {
+    /// Has the next operation begin with a new session, unless it already does, where this one has
+    /// failed. What is under way in this one goes on.
+    fn judge<T>(&self, failed: &Arc<Session>, outcome: &Result<T, Failure>) {
+        if !outcome.as_ref().is_err_and(Failure::is_the_connections) {
+            return;
+        }
         let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         if session.as_ref().is_some_and(|now| Arc::ptr_eq(now, failed)) {
             *session = None;
+        }
+    }
+}
+
+/// A runtime that can be dropped anywhere.
+struct Background(Option<Runtime>);
+
+impl Background {
+    fn block_on(&self, until: impl Future<Output = ()>) {
+        if let Some(runtime) = &self.0 {
+            runtime.block_on(until);
+        }
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
         }
     }
 }
@@ -113,11 +226,10 @@ impl Session {
         let hosts = settings.hosts().iter();
         let ports = hosts.filter_map(|host| host.port.try_into().ok()).collect();
         let set_up = |error: &dyn std::fmt::Display| Failure::SetUp(format!("{error:#}"));
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| set_up(&error))?;
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| set_up(&error))?;
         let thread = runtime.handle().clone();
+        let runtime = Background(Some(runtime));
         let client = Client::with_runtime_handle(thread.clone(), settings)
             .map_err(|error| set_up(&error))?;
         let end = CancellationToken::new();
@@ -132,6 +244,7 @@ impl Session {
             thread,
             ports,
             hurried: Mutex::default(),
+            is_the_same: OnceCell::new(),
             _end: end.drop_guard(),
         })
     }

@@ -16,6 +16,18 @@ pub(crate) enum Failure {
     /// No client could be made of the settings, such as the files with certificates.
     #[error("the client cannot be set up: {0}")]
     SetUp(String),
+    /// The server was emptied.
+    #[error(
+        "the server has another log than the one that was opened: it was emptied, or is another \
+         server. Stop the services, look what has happened, and start them again"
+    )]
+    AnotherLog,
+    /// The server was restored from a backup.
+    #[error(
+        "the log at the server ends before what was stored in it: it was restored from a backup. \
+         Stop the services, delete their projections, and start them again"
+    )]
+    ShorterLog,
     /// The client has panicked.
     #[error("the client has ended")]
     Ended(#[source] JoinError),
@@ -30,10 +42,16 @@ impl Failure {
         matches!(self, Self::Client(ClientError::WrongExpectedVersion { .. }))
     }
 
+    /// Whether the time was over.
+    pub(crate) fn is_time_out(&self) -> bool {
+        matches!(self, Self::TimedOut { .. })
+    }
+
     /// Whether another client might do better: this one has given up, or is bound to a server that is
     /// gone.
     pub(crate) fn is_the_connections(&self) -> bool {
         match self {
+            Self::AnotherLog | Self::ShorterLog => false,
             Self::TimedOut { .. } | Self::SetUp(_) | Self::Ended(_) => true,
             Self::Client(error) => matches!(
                 error,
@@ -60,9 +78,12 @@ pub(crate) fn translate(failure: Failure) -> Error {
             refused(ClientError::Grpc { code, message })
         }
         Failure::Client(error @ ClientError::InternalParsingError(_)) => corrupt(error),
-        Failure::TimedOut { .. } | Failure::SetUp(_) | Failure::Ended(_) | Failure::Client(_) => {
-            Error::Unavailable(failure.into())
-        }
+        Failure::TimedOut { .. }
+        | Failure::SetUp(_)
+        | Failure::AnotherLog
+        | Failure::ShorterLog
+        | Failure::Ended(_)
+        | Failure::Client(_) => Error::Unavailable(failure.into()),
     }
 }
 
@@ -79,7 +100,11 @@ pub(crate) fn translate_opening(failure: Failure) -> Error {
             error,
         )),
         Failure::SetUp(_) => refused(failure),
-        Failure::TimedOut { .. } | Failure::Ended(_) | Failure::Client(_) => translate(failure),
+        Failure::TimedOut { .. }
+        | Failure::AnotherLog
+        | Failure::ShorterLog
+        | Failure::Ended(_)
+        | Failure::Client(_) => translate(failure),
     }
 }
 

@@ -39,8 +39,8 @@ pub(crate) fn event(entry: &NewEntry) -> Result<(EventData, usize), Error> {
         metadata: &entry.metadata,
     })
     .map_err(refused)?;
-    // Newer servers count the metadata and the type as well, older ones the data alone.
-    let size = entry.data.get().len() + metadata.len() + entry.type_name.len();
+    // As the server counts; a character of the type has two bytes there.
+    let size = entry.data.get().len() + metadata.len() + 2 * entry.type_name.len();
     let event = EventData::json(&entry.type_name, &entry.data)
         .map_err(refused)?
         .id(entry.id.uuid())

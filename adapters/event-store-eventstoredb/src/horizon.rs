@@ -1,30 +1,45 @@
 //! How far the log is known to reach.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use kurrentdb::Position;
 use tokio::time::Instant;
 
 /// How often the server is asked where its log ends, at most.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// A position that the log of the server has reached. What is read from now on is read up to there, so
-/// a reader that found nothing need not pass over the same again.
+/// The furthest event that is known, of anybody. A reader that finds nothing of its own reads on to
+/// there, so that it need not pass over the same again; that it has come there it knows from the event
+/// itself.
 #[derive(Debug, Default)]
 pub(crate) struct Horizon {
-    position: AtomicU64,
+    mark: Mutex<Mark>,
     looked: Mutex<Option<Instant>>,
 }
 
+/// Where an event stands.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Mark {
+    pub(crate) position: u64,
+    /// The name of its stream at the server.
+    pub(crate) stream: String,
+}
+
 impl Horizon {
-    pub(crate) fn position(&self) -> u64 {
-        self.position.load(Ordering::Acquire)
+    pub(crate) fn mark(&self) -> Mark {
+        self.lock().clone()
     }
 
-    /// Something that is stored stands here.
-    pub(crate) fn reached(&self, position: kurrentdb::Position) {
-        self.position.fetch_max(position.commit, Ordering::AcqRel);
+    /// An event of this stream stands here.
+    pub(crate) fn reached(&self, position: Position, stream: &str) {
+        let mut mark = self.lock();
+        if position.commit > mark.position {
+            *mark = Mark {
+                position: position.commit,
+                stream: stream.to_owned(),
+            };
+        }
     }
 
     /// Whether it is time to ask the server; then it is not for a while.
@@ -36,5 +51,9 @@ impl Horizon {
         }
         *looked = Some(now);
         true
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Mark> {
+        self.mark.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

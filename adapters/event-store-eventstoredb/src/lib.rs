@@ -16,17 +16,15 @@ mod read;
 mod set_up;
 mod settings;
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use contracts::Partitions;
 use event_store::{
-    Append, Appended, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page, StreamKind,
-    StreamName, WakeUp, WakeUps,
+    Append, Appended, BoxError, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page,
+    StreamKind, StreamName, WakeUp, WakeUps,
 };
-use kurrentdb::ReadStreamOptions;
 
 pub use settings::Settings;
 
@@ -49,10 +47,8 @@ pub struct EventStoreDb {
     /// The position of the first event of the log.
     origin: u64,
     log_id: String,
-    horizon: Horizon,
+    horizon: Arc<Horizon>,
     known: Known,
-    /// For each kind whose log took longer than the time-out to read, how long to wait the next time.
-    patience: Mutex<HashMap<StreamKind, Duration>>,
     wake_ups: WakeUps,
 }
 
@@ -73,13 +69,21 @@ impl EventStoreDb {
             max_append_bytes: settings.max_append_bytes,
             origin: 0,
             log_id: String::new(),
-            horizon: Horizon::default(),
+            horizon: Arc::default(),
             known: Known::default(),
-            patience: Mutex::default(),
             wake_ups: WakeUps::default(),
         };
-        store.set_up().await?;
-        Ok(store)
+        match store.set_up().await {
+            Ok(()) => Ok(store),
+            Err(Error::Unavailable(cause)) => Err(Error::Unavailable(
+                NotReached {
+                    servers: store.connection.servers(),
+                    cause,
+                }
+                .into(),
+            )),
+            Err(error) => Err(error),
+        }
     }
 
     /// The identity of the log: what was derived from it elsewhere holds for no other.
@@ -87,19 +91,14 @@ impl EventStoreDb {
     pub fn log_id(&self) -> &str {
         &self.log_id
     }
+}
 
-    fn patience(&self, kind: &StreamKind) -> Duration {
-        let patience = self.patience.lock().unwrap_or_else(PoisonError::into_inner);
-        patience.get(kind).copied().unwrap_or(self.timeout)
-    }
-
-    fn set_patience(&self, kind: &StreamKind, longer: Option<Duration>) {
-        let mut patience = self.patience.lock().unwrap_or_else(PoisonError::into_inner);
-        match longer {
-            Some(longer) => patience.insert(kind.clone(), longer),
-            None => patience.remove(kind),
-        };
-    }
+#[derive(Debug, thiserror::Error)]
+#[error("cannot open a log at {servers}")]
+struct NotReached {
+    servers: String,
+    #[source]
+    cause: BoxError,
 }
 
 #[async_trait]
@@ -126,11 +125,8 @@ impl EventStore for EventStoreDb {
     }
 
     async fn ping(&self) -> Result<(), Error> {
-        let first = ReadStreamOptions::default().max_count(1);
-        self.read_stream(&self.names.log(), &first)
-            .await
-            .map(drop)
-            .map_err(translate)
+        let last = self.connection.last_event(self.timeout).await;
+        last.map(drop).map_err(translate)
     }
 
     fn partitions(&self) -> Partitions {

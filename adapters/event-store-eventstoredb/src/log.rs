@@ -1,29 +1,33 @@
 //! Reading the log of one kind of streams, out of the one log that the server has of everything.
 //!
-//! It is read in pages and not subscribed to: a page has an end that is told, also by a server that
-//! stops, and a reader that is slow holds nothing up. See ADR 11.
+//! It is read in pages and not subscribed to (ADR 11). How far a reader has come is taken from events
+//! that it was sent, and from nothing else: not from an end that was told, which may be that of a
+//! connection.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use event_store::{Cursor, Entry, Error, Page, StreamKind};
 use kurrentdb::{Position, ReadAllOptions, RecordedEvent, StreamPosition, SubscriptionFilter};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tracing::error;
 
 use crate::error::{Failure, translate};
+use crate::horizon::Mark;
 use crate::{EventStoreDb, event};
 
 /// How many events the server looks at before it answers with those that fit.
 const WINDOW: u32 = 1_000;
-/// The longest that the server may pass over events of others, before it comes to one of ours or to
-/// the end.
-const LONGEST: Duration = Duration::from_secs(600);
+/// The most events of anybody that are read at once where the server is too slow to look for ours.
+const MOST_OF_ANYBODY: usize = 10_000;
 
-/// Events of one kind, and whether the log had no more.
+/// What one request has brought.
 struct Part {
     events: Vec<RecordedEvent>,
-    ended: bool,
+    /// The position of the last event that was sent, ours or not.
+    passed: u64,
+    /// Whether the server may have more at this moment.
+    more: bool,
 }
 
 impl EventStoreDb {
@@ -36,26 +40,24 @@ impl EventStoreDb {
         let Some(start) = after.iter().map(|(_, position)| position.0).min() else {
             return Ok(Page::behind(after, Vec::new()));
         };
-        // Known before reading: everything up to there is met, or is not there.
-        let horizon = self.horizon.position();
         // Nothing of ours lies before the beginning of the log.
         let mut passed = start.max(self.origin);
+        let mark = self.horizon.mark();
         let mut entries: Vec<Entry> = Vec::new();
         while entries.len() < limit {
-            let part = match self.read_part(kind, passed, limit - entries.len()).await {
+            let most = limit - entries.len();
+            let part = match self.read_part(kind, &mark, passed, most).await {
                 Ok(part) => part,
                 // What was found is good; the next page meets the trouble again.
-                Err(_) if !entries.is_empty() => break,
-                Err(error) => return Err(error),
+                Err(_) if passed > start.max(self.origin) => break,
+                Err(failure) => return Err(translate(failure)),
             };
             for event in &part.events {
-                passed = event::position(event).0;
-                self.take(event, after, &mut entries);
+                self.take(event, kind, after, &mut entries);
             }
-            if part.ended {
-                passed = passed.max(horizon);
-            }
-            if part.ended || part.events.is_empty() {
+            let moved = part.passed > passed;
+            passed = passed.max(part.passed);
+            if !(part.more && moved) {
                 break;
             }
         }
@@ -70,8 +72,15 @@ impl EventStoreDb {
     }
 
     /// Adds the entry of an event, if it is one that is asked for.
-    fn take(&self, event: &RecordedEvent, after: &Cursor, entries: &mut Vec<Entry>) {
-        let Some(stream) = self.names.parse(event.stream_id()) else {
+    fn take(
+        &self,
+        event: &RecordedEvent,
+        kind: &StreamKind,
+        after: &Cursor,
+        entries: &mut Vec<Entry>,
+    ) {
+        let stream = self.names.parse(event.stream_id());
+        let Some(stream) = stream.filter(|stream| stream.kind() == kind.as_str()) else {
             return;
         };
         let partition = self.partitions.of(stream.instance());
@@ -92,89 +101,104 @@ impl EventStoreDb {
         }
     }
 
-    /// At most `limit` events of a kind behind a position.
-    async fn read_part(&self, kind: &StreamKind, after: u64, limit: usize) -> Result<Part, Error> {
+    /// At most `limit` events of a kind behind a position; and those of the stream that the mark is of,
+    /// which show how far the server has come where there are none.
+    async fn read_part(
+        &self,
+        kind: &StreamKind,
+        mark: &Mark,
+        after: u64,
+        limit: usize,
+    ) -> Result<Part, Failure> {
+        let also = (mark.position > after).then_some(&*mark.stream);
         let filter = SubscriptionFilter::on_stream_name()
-            .regex(self.names.of_kind(kind))
+            .regex(self.names.of_kind(kind, also))
             .max(WINDOW);
-        let position = Position {
-            commit: after,
-            prepare: after,
-        };
-        // The one at the position itself may be read as well.
-        let most = limit.saturating_add(1);
-        let options = ReadAllOptions::default()
-            .position(StreamPosition::Position(position))
-            .filter(filter)
-            .max_count(most)
-            .requires_leader(true);
-        let began = Instant::now();
-        let patience = self.patience(kind);
-        let (found, mut read) = mpsc::unbounded_channel();
+        let options = behind(after, limit).filter(filter);
+        match self.read_all(options, after, limit).await {
+            // It may be passing over very many events of others, which it does not tell about: for as
+            // long again, everything is read, which moves on whatever there is.
+            Err(failure) if failure.is_time_out() => {
+                let options = behind(after, MOST_OF_ANYBODY);
+                self.read_all(options, after, MOST_OF_ANYBODY).await
+            }
+            part => part,
+        }
+    }
+
+    /// Reads behind a position. What has come is good, also where an error follows.
+    async fn read_all(
+        &self,
+        options: ReadAllOptions,
+        after: u64,
+        limit: usize,
+    ) -> Result<Part, Failure> {
+        let names = self.names.clone();
+        let (found, mut ours) = mpsc::unbounded_channel();
+        let passed = Arc::new(AtomicU64::new(after));
+        let reached = passed.clone();
         let outcome = self
             .connection
-            .scan(patience, |client| async move {
+            // Two of them are tried within the time of a call.
+            .run(self.timeout / 2, |client| async move {
                 let mut reading = client.read_all(&options).await?;
-                let mut received = 0;
-                let mut sent = 0;
-                while sent < limit {
+                let mut count = 0;
+                while count < limit {
                     let Some(event) = reading.next().await? else {
-                        // It ends at the end of the log, or with as many as were asked for.
-                        return Ok(received < most);
+                        return Ok(false);
                     };
-                    received += 1;
-                    let behind = |event: &RecordedEvent| event::position(event).0 > after;
-                    if let Some(event) = event.event.filter(behind) {
-                        sent += usize::from(found.send(event).is_ok());
+                    let Some(event) = event.event else { continue };
+                    let position = event::position(&event).0;
+                    // The one at the position itself may be sent as well.
+                    if position <= after {
+                        continue;
                     }
+                    count += 1;
+                    if names.parse(event.stream_id()).is_some() {
+                        // Nobody listens any more when the time is over.
+                        let _ = found.send(event);
+                    }
+                    reached.store(position, Ordering::Release);
                 }
-                Ok(false)
+                Ok(true)
             })
             .await;
+        let passed = passed.load(Ordering::Acquire);
         let mut events = Vec::new();
-        while let Ok(event) = read.try_recv() {
-            events.push(event);
+        while let Ok(event) = ours.try_recv() {
+            if event::position(&event).0 <= passed {
+                events.push(event);
+            }
         }
         match outcome {
-            Ok(ended) => {
-                self.set_patience(kind, None);
-                Ok(Part { events, ended })
-            }
-            // What has come is good.
-            Err(_) if !events.is_empty() => Ok(Part {
+            Err(failure) if passed == after => Err(failure),
+            outcome => Ok(Part {
                 events,
-                ended: false,
+                passed,
+                more: outcome.unwrap_or(true),
             }),
-            Err(failure) => {
-                if matches!(failure, Failure::TimedOut { .. }) && began.elapsed() >= patience {
-                    // It may be passing over very many events of others, and would be asked to begin
-                    // again each time.
-                    self.set_patience(kind, Some((patience * 2).min(LONGEST)));
-                }
-                Err(translate(failure))
-            }
         }
     }
 
     /// Finds out how far the log reaches, for the next reader.
     async fn look_for_the_end(&self) -> Result<(), Error> {
-        if !self.horizon.should_look() {
-            return Ok(());
-        }
-        let options = ReadAllOptions::default()
-            .position(StreamPosition::End)
-            .max_count(1)
-            .requires_leader(true);
-        let last = self
-            .connection
-            .run(self.timeout, |client| async move {
-                client.read_all(&options).await?.next().await
-            })
-            .await
-            .map_err(translate)?;
-        if let Some(event) = last.and_then(|last| last.event) {
-            self.horizon.reached(event.position);
+        if self.horizon.should_look() {
+            let last = self.connection.last_event(self.timeout).await;
+            if let Some(last) = last.map_err(translate)? {
+                self.horizon.reached(last.position, last.stream_id());
+            }
         }
         Ok(())
     }
+}
+
+fn behind(after: u64, limit: usize) -> ReadAllOptions {
+    let position = Position {
+        commit: after,
+        prepare: after,
+    };
+    ReadAllOptions::default()
+        .position(StreamPosition::Position(position))
+        .max_count(limit.saturating_add(1))
+        .requires_leader(true)
 }

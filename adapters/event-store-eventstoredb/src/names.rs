@@ -5,8 +5,8 @@ use event_store::{Error, StreamKind, StreamName};
 use crate::error::refused;
 
 /// The streams of instances are `{instance}-{kind}`, or `{prefix}.{instance}-{kind}`. Those of the log's own
-/// books hold a `/`. An instance's name holds neither `.` nor `/`, so no installation takes in the streams
-/// of another, or its own books.
+/// books hold a `/`. An instance's name holds none of `-`, `.` and `/`, so no installation takes in the
+/// streams of another, or its own books, and the server's categories are the instances.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
     /// Empty, or with its dot.
@@ -24,7 +24,10 @@ impl Names {
     /// The stream of an instance.
     pub(crate) fn stream(&self, stream: &StreamName) -> Result<String, Error> {
         // `$` begins the server's own streams.
-        if stream.as_str().starts_with('$') || stream.as_str().contains(['.', '/']) {
+        if stream.as_str().starts_with('$')
+            || stream.as_str().contains(['.', '/'])
+            || stream.instance().contains('-')
+        {
             return Err(refused(NoName(stream.to_string())));
         }
         Ok(format!("{}{stream}", self.prefix))
@@ -37,13 +40,17 @@ impl Names {
         self.stream(&stream).is_ok().then_some(stream)
     }
 
-    /// A regular expression for the names of all streams of a kind.
-    pub(crate) fn of_kind(&self, kind: &StreamKind) -> String {
-        format!(
-            "^{}[^$./][^./]*-{}$",
+    /// A regular expression for the names of all streams of a kind, and of one stream more.
+    pub(crate) fn of_kind(&self, kind: &StreamKind, also: Option<&str>) -> String {
+        let kind = format!(
+            "{}[^$./-][^./-]*-{}",
             escaped(&self.prefix),
             escaped(kind.as_str())
-        )
+        );
+        match also {
+            Some(stream) => format!("^({kind}|{})$", escaped(stream)),
+            None => format!("^{kind}$"),
+        }
     }
 
     /// The stream that says what the log was set up with.
@@ -58,7 +65,9 @@ impl Names {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("{0:?} can be no stream: its name may not begin with '$', or hold '.' or '/'")]
+#[error(
+    "{0:?} can be no stream: an instance's name may not begin with '$', or hold '-', '.' or '/'"
+)]
 struct NoName(String);
 
 /// Takes its meaning from every character that has one in a regular expression.
@@ -111,10 +120,13 @@ mod tests {
 
     #[test]
     fn a_kind_is_the_end_of_a_name_without_dot_and_slash() {
-        assert_eq!(Names::new("").of_kind(&kind()), "^[^$./][^./]*-Process$");
         assert_eq!(
-            Names::new("a_b").of_kind(&StreamKind::new("x+y")),
-            "^a_b\\.[^$./][^./]*-x\\+y$"
+            Names::new("").of_kind(&kind(), None),
+            "^[^$./-][^./-]*-Process$"
+        );
+        assert_eq!(
+            Names::new("a_b").of_kind(&StreamKind::new("x+y"), Some("$ce-a")),
+            "^(a_b\\.[^$./-][^./-]*-x\\+y|\\$ce\\-a)$"
         );
         let names = Names::new("a");
         assert_eq!(names.log(), "a.longhaul/log");
@@ -123,7 +135,7 @@ mod tests {
 
     #[test]
     fn names_that_mean_something_else_are_refused() {
-        for instance in ["$x", "a/b", "a.b"] {
+        for instance in ["$x", "a/b", "a.b", "a-b"] {
             for prefix in ["", "a"] {
                 let stream = StreamName::new(instance, &kind());
                 assert!(Names::new(prefix).stream(&stream).is_err(), "{instance}");

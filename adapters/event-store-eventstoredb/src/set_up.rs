@@ -1,12 +1,12 @@
 //! The first event of the log: what it was set up with, and where it begins.
 
-use contracts::Partitions;
 use event_store::{Error, PartitionsDiffer};
 use kurrentdb::{EventData, ReadStreamOptions, StreamState};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::EventStoreDb;
+use crate::connection::Log;
 use crate::error::{corrupt, refused, translate_opening};
 
 /// The data of the event.
@@ -27,11 +27,23 @@ impl EventStoreDb {
                 .await
                 .map_err(translate_opening)?;
             if let Some(event) = events.first() {
+                if event.revision != 0 {
+                    return Err(refused(Deleted(stream)));
+                }
+                // What a server says that does not know where an event of a stream stands.
+                if event.position.commit == u64::MAX {
+                    return Err(refused(TooOld));
+                }
                 let begun: LogBegun = serde_json::from_slice(&event.data).map_err(corrupt)?;
                 self.origin = event.position.commit;
                 self.log_id = event.id.to_string();
-                self.horizon.reached(event.position);
-                return agree(begun.partitions, self.partitions);
+                self.horizon.reached(event.position, &stream);
+                self.connection.hold_to(Log {
+                    stream,
+                    id: event.id,
+                    horizon: self.horizon.clone(),
+                });
+                return PartitionsDiffer::check(begun.partitions, self.partitions);
             }
             let begun = LogBegun {
                 partitions: self.partitions.count(),
@@ -52,11 +64,15 @@ impl EventStoreDb {
     }
 }
 
-fn agree(stored: u16, configured: Partitions) -> Result<(), Error> {
-    let configured = configured.count();
-    if stored == configured {
-        Ok(())
-    } else {
-        Err(refused(PartitionsDiffer { stored, configured }))
-    }
-}
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the stream {0} was deleted, and with it where the log begins: restore it from a backup, or begin \
+     a new log with another stream_prefix"
+)]
+struct Deleted(String);
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "this server does not say where in the log an event stands: it must be EventStoreDB 22.6 or later"
+)]
+struct TooOld;

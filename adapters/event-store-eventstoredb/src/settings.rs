@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use event_store::Error;
 use kurrentdb::ClientSettings;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -79,12 +79,13 @@ impl Settings {
         let parsed: Result<ClientSettings, _> = text.parse();
         // The client's own error holds the whole text, and with it the password.
         let parsed = parsed.map_err(|_| refused(InvalidConnectionString))?;
+        // The client panics where it cannot read some of these.
         if let Some(file) = parsed.tls_ca_file() {
-            // The client panics where it cannot read them.
-            let certificates = CertificateDer::pem_file_iter(file);
-            certificates
-                .and_then(|certificates| certificates.collect::<Result<Vec<_>, _>>())
-                .map_err(|error| refused(InvalidCertificates(file.clone(), error)))?;
+            check_file(file, certificates)?;
+        }
+        if let Some((certificate, key)) = parsed.user_certificate() {
+            check_file(certificate, certificates)?;
+            check_file(key, |file| PrivateKeyDer::from_pem_file(file).map(drop))?;
         }
         Ok(parsed)
     }
@@ -97,6 +98,15 @@ impl Settings {
             Err(refused(InvalidPrefix(self.stream_prefix.clone())))
         }
     }
+}
+
+fn certificates(file: &str) -> Result<(), pem::Error> {
+    let found = CertificateDer::pem_file_iter(file)?;
+    found.collect::<Result<Vec<_>, _>>().map(drop)
+}
+
+fn check_file(file: &str, read: impl Fn(&str) -> Result<(), pem::Error>) -> Result<(), Error> {
+    read(file).map_err(|error| refused(InvalidFile(file.to_owned(), error)))
 }
 
 /// The names of the parameters of a connection string.
@@ -132,14 +142,16 @@ struct UnknownParameter(String);
 
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the connection string is none: it would be esdb://host:2113?tls=false, esdb://user:password@host:2113, \
+    "the connection string is not valid; expected esdb://host:2113?tls=false, esdb://user:password@host:2113, \
      or the same with kurrentdb://"
 )]
 struct InvalidConnectionString;
 
 #[derive(Debug, thiserror::Error)]
-#[error("tlsCaFile={0:?} holds no certificates that can be read")]
-struct InvalidCertificates(String, #[source] pem::Error);
+#[error(
+    "the file {0:?} that the connection string names holds no certificate or key that can be read"
+)]
+struct InvalidFile(String, #[source] pem::Error);
 
 #[derive(Debug, thiserror::Error)]
 #[error("stream_prefix = {0:?} may hold letters, digits and _ only")]
@@ -219,11 +231,16 @@ mod tests {
         let broken = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
         std::fs::write(&file, broken).unwrap();
         for path in [file.path().to_str().unwrap(), "nowhere.pem"] {
-            let settings = Settings::at(format!("esdb://h?tlsCaFile={path}"));
-            let Err(Error::Refused(cause)) = settings.client() else {
-                panic!("{path} is taken")
-            };
-            assert!(cause.to_string().contains(path), "{cause}");
+            for parameters in [
+                format!("tlsCaFile={path}"),
+                format!("userCertFile={path}&userKeyFile=nowhere.key"),
+            ] {
+                let settings = Settings::at(format!("esdb://h?{parameters}"));
+                let Err(Error::Refused(cause)) = settings.client() else {
+                    panic!("{path} is taken")
+                };
+                assert!(cause.to_string().contains(path), "{cause}");
+            }
         }
     }
 

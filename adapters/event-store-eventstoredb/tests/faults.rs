@@ -162,8 +162,17 @@ async fn a_server_that_hangs_is_not_waited_for_longer_than_is_set() {
 async fn a_node_that_is_not_the_leader_names_it_and_is_believed() {
     let (follower, store) = open().await;
     let leader = Double::start().await;
-    // Both are set up, as nodes of one cluster would be.
+    // Both are set up, as nodes of one cluster would be. Their logs are not the same, as those would
+    // be: so it is looked at before, and what is written later reaches less far.
     connect(&settings(&leader)).await.unwrap();
+    let client = Client::new(follower.connection_string().parse().unwrap()).unwrap();
+    let events: Vec<_> = (0..50)
+        .map(|n| EventData::json("Foreign", &n).unwrap())
+        .collect();
+    let options = AppendToStreamOptions::default();
+    let written = client.append_to_stream("foreign", &options, events).await;
+    written.unwrap();
+    store.load_checkpoint("relay/x").await.unwrap();
     let address = leader.address();
     follower.not_leader(address);
     let outcome = persist(async || store.append(&[append("A", 0, 1, "input")]).await).await;
@@ -273,4 +282,157 @@ async fn a_reader_that_finds_nothing_moves_on_all_the_same() {
     );
     let page = store.read_log(&kind(), &cursor, 10).await.unwrap();
     assert_eq!(page.entries.len(), 3);
+}
+
+/// All entries of the log, read in pages until nothing more comes.
+async fn everything(store: &EventStoreDb, cursor: &mut Cursor) -> usize {
+    let mut found = 0;
+    loop {
+        let page = persist(async || store.read_log(&kind(), cursor, 10).await).await;
+        found += page.entries.len();
+        *cursor = page.cursor;
+        if page.entries.is_empty() {
+            return found;
+        }
+    }
+}
+
+/// Not by the server, but by whatever stands between.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_that_ends_early_skips_nothing() {
+    let (double, store) = open().await;
+    let mut cursor = Cursor::start(store.partitions());
+    for n in 0..20 {
+        let next = [append(&format!("S{n}"), 0, 3, "input")];
+        assert_eq!(store.append(&next).await.unwrap(), [Appended::Stored]);
+        double.end_reads_early(1, n % 4);
+        let before = everything(&store, &mut cursor).await;
+        // What the cut-off read has not brought, the next does.
+        let after = everything(&store, &mut cursor).await;
+        assert_eq!(before + after, 3, "round {n}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_slow_to_look_for_ours_is_read_through() {
+    let (double, store) = open().await;
+    let client = Client::new(double.connection_string().parse().unwrap()).unwrap();
+    for n in 0..5 {
+        let events: Vec<_> = (0..200)
+            .map(|n| EventData::json("Foreign", &n).unwrap())
+            .collect();
+        let options = AppendToStreamOptions::default();
+        client
+            .append_to_stream("foreign", &options, events)
+            .await
+            .unwrap();
+        let next = [append(&format!("S{n}"), 0, 2, "input")];
+        assert_eq!(store.append(&next).await.unwrap(), [Appended::Stored]);
+    }
+    double.look_in_vain();
+    let mut cursor = Cursor::start(store.partitions());
+    assert_eq!(everything(&store, &mut cursor).await, 10);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_comes_back_with_another_log_is_not_used() {
+    let (double, store) = open().await;
+    let settings = settings(&double);
+    assert_eq!(
+        store.append(&[append("A", 0, 1, "input")]).await.unwrap(),
+        [Appended::Stored]
+    );
+    let address = double.address();
+    double.stop().await;
+    assert!(is_unavailable(store.ping().await));
+    drop(double);
+    // Empty at first; then as another installation has set it up.
+    let end = Instant::now() + PATIENCE;
+    let empty = loop {
+        match Double::start_at(address).await {
+            Ok(double) => break double,
+            Err(error) => assert!(Instant::now() < end, "{error}"),
+        }
+        sleep(Duration::from_millis(20)).await;
+    };
+    for _ in 0..2 {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let error = store
+                .append(&[append("A", 1, 1, "next")])
+                .await
+                .unwrap_err();
+            let Error::Unavailable(cause) = error else {
+                panic!("{error}")
+            };
+            if cause.to_string().contains("another log") {
+                break;
+            }
+            assert!(Instant::now() < end, "{cause}");
+        }
+        assert!(is_unavailable(store.ping().await));
+        let start = Cursor::start(store.partitions());
+        assert!(is_unavailable(store.read_log(&kind(), &start, 10).await));
+        connect(&settings).await.unwrap();
+    }
+    drop(empty);
+}
+
+/// Between two calls, so that no call has failed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_exchanged_unnoticed_is_noticed_by_whoever_finds_nothing() {
+    let (double, store) = open().await;
+    store.ping().await.unwrap();
+    let address = double.address();
+    double.stop().await;
+    drop(double);
+    let end = Instant::now() + PATIENCE;
+    let _other = loop {
+        match Double::start_at(address).await {
+            Ok(double) => break double,
+            Err(error) => assert!(Instant::now() < end, "{error}"),
+        }
+        sleep(Duration::from_millis(20)).await;
+    };
+    let start = Cursor::start(store.partitions());
+    loop {
+        match store.read_log(&kind(), &start, 10).await {
+            Err(Error::Unavailable(cause)) if cause.to_string().contains("another log") => break,
+            Ok(page) => assert!(page.entries.is_empty()),
+            Err(_) => {}
+        }
+        assert!(Instant::now() < end, "it is not noticed");
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert!(is_unavailable(store.ping().await));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_whose_beginning_was_deleted_is_refused() {
+    let (double, store) = open().await;
+    let client = Client::new(double.connection_string().parse().unwrap()).unwrap();
+    let options = kurrentdb::DeleteStreamOptions::default();
+    client
+        .delete_stream("longhaul/log", &options)
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        let Err(Error::Refused(cause)) = connect(&settings(&double)).await else {
+            panic!("it is opened")
+        };
+        assert!(cause.to_string().contains("longhaul/log"), "{cause}");
+    }
+    drop(store);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_for_a_server_is_told_which() {
+    let double = Double::start().await;
+    double.stop().await;
+    let Err(Error::Unavailable(cause)) = connect(&settings(&double)).await else {
+        panic!("it is opened")
+    };
+    let said = cause.to_string();
+    assert!(said.contains(&double.address().to_string()), "{said}");
+    assert!(said.contains("without TLS"), "{said}");
 }

@@ -29,17 +29,29 @@ impl PostgresCheckpoints {
     }
 }
 
-#[async_trait]
-impl Checkpoints for PostgresCheckpoints {
-    async fn load_checkpoint(&self, reader: &str) -> Result<Checkpoint, Error> {
-        let rows = self.database.fetch(read::checkpoint_query(reader)).await?;
+impl Database {
+    pub(crate) async fn load_checkpoint(&self, reader: &str) -> Result<Checkpoint, Error> {
+        let rows = self.fetch(read::checkpoint_query(reader)).await?;
         read::checkpoint(&rows)
     }
 
+    pub(crate) async fn save_checkpoint(
+        &self,
+        reader: &str,
+        checkpoint: &Checkpoint,
+    ) -> Result<(), Error> {
+        let query = append::checkpoint_query(reader, checkpoint);
+        self.fetch(query).await.map(drop)
+    }
+}
+
+#[async_trait]
+impl Checkpoints for PostgresCheckpoints {
+    async fn load_checkpoint(&self, reader: &str) -> Result<Checkpoint, Error> {
+        self.database.load_checkpoint(reader).await
+    }
+
     async fn save_checkpoint(&self, reader: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
-        self.database
-            .fetch(append::checkpoint_query(reader, checkpoint))
-            .await
-            .map(drop)
+        self.database.save_checkpoint(reader, checkpoint).await
     }
 }

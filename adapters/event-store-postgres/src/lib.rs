@@ -125,14 +125,10 @@ impl EventStore for PostgresEventStore {
 #[async_trait]
 impl Checkpoints for PostgresEventStore {
     async fn load_checkpoint(&self, reader: &str) -> Result<Checkpoint, Error> {
-        let rows = self.database.fetch(read::checkpoint_query(reader)).await?;
-        read::checkpoint(&rows)
+        self.database.load_checkpoint(reader).await
     }
 
     async fn save_checkpoint(&self, reader: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
-        self.database
-            .fetch(append::checkpoint_query(reader, checkpoint))
-            .await
-            .map(drop)
+        self.database.save_checkpoint(reader, checkpoint).await
     }
 }

@@ -10,7 +10,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::time::timeout;
 
-use crate::error::{TimedOut, corrupt, refused, translate, translate_migration};
+use crate::error::{TimedOut, corrupt, translate, translate_migration};
 
 /// How long setting up may take; it may wait for another program that does the same.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -70,15 +70,7 @@ async fn agree(connection: &mut PgConnection, partitions: Partitions) -> Result<
         .fetch_one(&mut *connection)
         .await
         .map_err(translate)?;
-    let stored = u16::try_from(stored).map_err(corrupt)?;
-    if stored == partitions.count() {
-        Ok(())
-    } else {
-        Err(refused(PartitionsDiffer {
-            stored,
-            configured: partitions.count(),
-        }))
-    }
+    PartitionsDiffer::check(u16::try_from(stored).map_err(corrupt)?, partitions)
 }
 
 fn migrator() -> Migrator {

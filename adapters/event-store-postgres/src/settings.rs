@@ -46,6 +46,13 @@ impl Settings {
     }
 
     pub(crate) fn options(&self) -> Result<PgConnectOptions, Error> {
+        let schemes = ["postgres://", "postgresql://"];
+        if !schemes
+            .iter()
+            .any(|scheme| self.url.expose_secret().starts_with(scheme))
+        {
+            return Err(Error::Refused(NoUrl.into()));
+        }
         let options: PgConnectOptions = self
             .url
             .expose_secret()
@@ -57,6 +64,10 @@ impl Settings {
         })
     }
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("the url is not valid; expected postgres://user:password@host:5432/database")]
+struct NoUrl;
 
 #[cfg(test)]
 mod tests {
@@ -84,9 +95,9 @@ mod tests {
 
     #[test]
     fn a_url_that_is_none_is_refused() {
-        assert!(matches!(
-            Settings::at("nowhere").options(),
-            Err(Error::Refused(_))
-        ));
+        for wrong in ["nowhere", "http://h/d", "postgres//h"] {
+            let options = Settings::at(wrong).options();
+            assert!(matches!(options, Err(Error::Refused(_))), "{wrong}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
-use crate::error::{corrupt, primary_code, refused, translate, translate_migration};
+use crate::error::{corrupt, primary_code, translate, translate_migration};
 
 /// How long to wait while another program writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -111,15 +111,7 @@ async fn agree(connection: &mut SqliteConnection, partitions: Partitions) -> Res
         .fetch_one(&mut *connection)
         .await
         .map_err(translate)?;
-    let stored = u16::try_from(stored).map_err(corrupt)?;
-    if stored == partitions.count() {
-        Ok(())
-    } else {
-        Err(refused(PartitionsDiffer {
-            stored,
-            configured: partitions.count(),
-        }))
-    }
+    PartitionsDiffer::check(u16::try_from(stored).map_err(corrupt)?, partitions)
 }
 
 fn migrator() -> Migrator {

@@ -59,6 +59,21 @@ pub struct PartitionsDiffer {
     pub configured: u16,
 }
 
+impl PartitionsDiffer {
+    /// Whether a log that was set up with `stored` partitions may be opened with these.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with [`PartitionsDiffer`] when not.
+    pub fn check(stored: u16, configured: Partitions) -> Result<(), Error> {
+        let configured = configured.count();
+        if stored == configured {
+            Ok(())
+        } else {
+            Err(Error::Refused(Self { stored, configured }.into()))
+        }
+    }
+}
+
 /// The cause of an [`Error`], as the adapter met it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anyhow::Context;
 use async_trait::async_trait;
 use contracts::shipment_suite;
 use event_store::{Checkpoint, Checkpoints, Error, EventStore};
@@ -36,21 +37,24 @@ impl Stores {
 }
 
 /// Opens the stores; waits for a server that is away.
-pub(crate) async fn stores(settings: &Settings) -> Result<Stores, Error> {
+pub(crate) async fn stores(settings: &Settings) -> anyhow::Result<Stores> {
+    const NOT_OPEN: &str = "cannot open the event store";
     let store = &settings.event_store;
     let partitions = settings.log.partitions;
     match store.adapter {
         StoreAdapter::Memory => Ok(Stores::of(MemoryEventStore::new(partitions))),
-        StoreAdapter::Sqlite => SqliteEventStore::open(&store.sqlite, partitions)
-            .await
-            .map(Stores::of),
+        StoreAdapter::Sqlite => {
+            let log = SqliteEventStore::open(&store.sqlite, partitions).await;
+            Ok(Stores::of(log.context(NOT_OPEN)?))
+        }
         StoreAdapter::Postgres => {
             let open = || PostgresEventStore::connect(&store.postgres, partitions);
-            waiting("event store", open).await.map(Stores::of)
+            let log = waiting("event store", open).await;
+            Ok(Stores::of(log.context(NOT_OPEN)?))
         }
         StoreAdapter::EventStoreDb => {
             let open = || EventStoreDb::connect(&store.eventstoredb, partitions);
-            let log = waiting("event store", open).await?;
+            let log = waiting("event store", open).await.context(NOT_OPEN)?;
             let indexes = IndexesOf {
                 log_id: log.log_id().to_owned(),
                 within: projections(settings).await?,
@@ -63,17 +67,35 @@ pub(crate) async fn stores(settings: &Settings) -> Result<Stores, Error> {
     }
 }
 
-async fn projections(settings: &Settings) -> Result<Arc<dyn Checkpoints>, Error> {
+async fn projections(settings: &Settings) -> anyhow::Result<Arc<dyn Checkpoints>> {
     let projections = &settings.projections;
-    Ok(match projections.adapter {
+    match projections.adapter {
         ProjectionsAdapter::Sqlite => {
-            Arc::new(SqliteCheckpoints::open(&projections.sqlite).await?) as _
+            let path = projections.sqlite.path.display();
+            let opened = SqliteCheckpoints::open(&projections.sqlite).await;
+            let opened = opened.map_err(cause).with_context(|| {
+                format!("cannot open the projections in {path} (projections.sqlite.path)")
+            });
+            Ok(Arc::new(opened?))
         }
         ProjectionsAdapter::Postgres => {
             let open = || PostgresCheckpoints::connect(&projections.postgres);
-            Arc::new(waiting("database of projections", open).await?)
+            let opened = waiting("database of the projections", open).await;
+            let opened = opened
+                .map_err(cause)
+                .context("cannot open the projections (projections.postgres.url)");
+            Ok(Arc::new(opened?))
         }
-    })
+    }
+}
+
+/// What has happened, without a word about an event store.
+fn cause(error: Error) -> anyhow::Error {
+    match error {
+        Error::Unavailable(cause) | Error::Refused(cause) | Error::Corrupt(cause) => {
+            anyhow::Error::from_boxed(cause)
+        }
+    }
 }
 
 /// Opens a server, once it answers.

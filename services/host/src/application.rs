@@ -94,9 +94,7 @@ impl Application {
         let adapters::Stores {
             log: store,
             indexes,
-        } = adapters::stores(settings)
-            .await
-            .context("cannot open the event store")?;
+        } = adapters::stores(settings).await?;
         let bus = adapters::bus(settings, &store).context("cannot use the message bus")?;
         let environment = Environment {
             store: store.clone(),

@@ -7,6 +7,22 @@ use config::{Config, Environment, File, FileFormat};
 use contracts::Partitions;
 use serde::Deserialize;
 
+/// Reads a choice by its name, and names all of them where there is none of that name.
+macro_rules! choices {
+    ($type:ident: $($name:literal => $choice:ident),+) => {
+        impl TryFrom<String> for $type {
+            type Error = String;
+
+            fn try_from(name: String) -> Result<Self, Self::Error> {
+                match name.as_str() {
+                    $($name => Ok(Self::$choice),)+
+                    _ => Err(format!("there is no {name:?}, but {}", [$($name),+].join(", "))),
+                }
+            }
+        }
+    };
+}
+
 /// All settings. One file serves every binary: each reads the sections that it needs.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,7 +75,7 @@ pub struct EventStore {
 
 /// The event stores there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum StoreAdapter {
     /// A file.
     Sqlite,
@@ -70,6 +86,8 @@ pub enum StoreAdapter {
     /// Nothing is kept.
     Memory,
 }
+
+choices! { StoreAdapter: "sqlite" => Sqlite, "postgres" => Postgres, "eventstoredb" => EventStoreDb, "memory" => Memory }
 
 /// Where indexes over the log are kept. They can be deleted while no service runs, and are rebuilt.
 #[derive(Clone, Debug, Deserialize)]
@@ -85,13 +103,15 @@ pub struct Projections {
 
 /// The places for indexes that there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum ProjectionsAdapter {
     /// A file.
     Sqlite,
     /// PostgreSQL.
     Postgres,
 }
+
+choices! { ProjectionsAdapter: "sqlite" => Sqlite, "postgres" => Postgres }
 
 /// How messages travel.
 #[derive(Clone, Debug, Deserialize)]
@@ -107,13 +127,15 @@ pub struct Bus {
 
 /// The message buses there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum BusAdapter {
     /// Within one process.
     Embedded,
     /// A broker.
     Rabbitmq,
 }
+
+choices! { BusAdapter: "embedded" => Embedded, "rabbitmq" => Rabbitmq }
 
 /// HTTP.
 #[derive(Clone, Debug, Deserialize)]
@@ -139,13 +161,15 @@ pub struct Telemetry {
 
 /// How logs are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum LogFormat {
     /// A line for a person.
     Text,
     /// A JSON object a line.
     Json,
 }
+
+choices! { LogFormat: "text" => Text, "json" => Json }
 
 /// Settings of shipment-process.
 #[derive(Clone, Debug, Deserialize)]

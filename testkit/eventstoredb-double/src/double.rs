@@ -195,6 +195,23 @@ impl Double {
         self.core.faults.end_subscriptions();
     }
 
+    /// The `count` next reads (no subscriptions) end without an error after so many answers, which a
+    /// server never does before its log ends, but a proxy may.
+    pub fn end_reads_early(&self, count: usize, answers: usize) {
+        self.core.faults.plan_short_reads(count, answers);
+    }
+
+    /// From now on, filtered reads of `$all` look on and on and find nothing, as where millions of
+    /// events of others lie between.
+    pub fn look_in_vain(&self) {
+        self.core.faults.set_looks_in_vain(true);
+    }
+
+    /// Ends [`look_in_vain`](Self::look_in_vain).
+    pub fn find_again(&self) {
+        self.core.faults.set_looks_in_vain(false);
+    }
+
     /// How many append calls came, whatever became of them.
     #[must_use]
     pub fn appends(&self) -> u64 {

@@ -37,6 +37,8 @@ pub(crate) enum AppendFault {
 struct Plan {
     appends: VecDeque<AppendFault>,
     holds: VecDeque<Hold>,
+    /// For each read, after how many events it ends.
+    short_reads: VecDeque<usize>,
     leader: Option<Leader>,
     denies_access: bool,
     subscriptions: CancellationToken,
@@ -86,6 +88,7 @@ impl Held {
 pub(crate) struct Faults {
     plan: Mutex<Plan>,
     is_stalled: watch::Sender<bool>,
+    looks_in_vain: watch::Sender<bool>,
     pub(crate) appends: AtomicU64,
     pub(crate) reads: AtomicU64,
     pub(crate) subscriptions: AtomicU64,
@@ -96,6 +99,7 @@ impl Faults {
         Self {
             plan: Mutex::default(),
             is_stalled: watch::Sender::new(false),
+            looks_in_vain: watch::Sender::new(false),
             appends: AtomicU64::new(0),
             reads: AtomicU64::new(0),
             subscriptions: AtomicU64::new(0),
@@ -148,6 +152,25 @@ impl Faults {
     /// Cancelled when the subscriptions of now are to end.
     pub(crate) fn subscriptions_end(&self) -> CancellationToken {
         self.change(|plan| plan.subscriptions.clone())
+    }
+
+    pub(crate) fn plan_short_reads(&self, count: usize, events: usize) {
+        self.change(|plan| plan.short_reads.extend(std::iter::repeat_n(events, count)));
+    }
+
+    pub(crate) fn next_short_read(&self) -> Option<usize> {
+        self.change(|plan| plan.short_reads.pop_front())
+    }
+
+    pub(crate) fn set_looks_in_vain(&self, looks_in_vain: bool) {
+        self.looks_in_vain.send_replace(looks_in_vain);
+    }
+
+    /// Waits while filtered reads find nothing.
+    pub(crate) async fn look(&self) {
+        let mut looks_in_vain = self.looks_in_vain.subscribe();
+        // The sender lives as long as `self`.
+        let _ = looks_in_vain.wait_for(|looks_in_vain| !looks_in_vain).await;
     }
 
     pub(crate) fn set_stalled(&self, is_stalled: bool) {

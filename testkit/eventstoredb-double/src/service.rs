@@ -22,6 +22,7 @@ use crate::read_call::{self, Plan};
 use crate::status;
 use crate::wire::Empty;
 use crate::wire::streams::append_req::Content;
+use crate::wire::streams::read_req::options::FilterOption;
 use crate::wire::streams::read_req::uuid_option;
 use crate::wire::streams::streams_server::Streams;
 use crate::wire::streams::{
@@ -52,13 +53,22 @@ impl Streams for StreamsService {
     async fn read(&self, request: Request<ReadReq>) -> Result<Response<Answers>, Status> {
         let requires_leader = requires_leader(request.metadata());
         let options = request.into_inner().options.ok_or_else(status::thrown)?;
-        let counter = if read_call::is_subscription(&options) {
+        let is_subscription = read_call::is_subscription(&options);
+        let counter = if is_subscription {
             &self.core.faults.subscriptions
         } else {
             &self.core.faults.reads
         };
         Faults::count(counter);
         self.core.faults.pass().await;
+        if !is_subscription && matches!(options.filter_option, Some(FilterOption::Filter(_))) {
+            self.core.faults.look().await;
+        }
+        let short = if is_subscription {
+            None
+        } else {
+            self.core.faults.next_short_read()
+        };
         let ids = options.uuid_option.as_ref().ok_or_else(status::thrown)?;
         let (answers, mut receiver) = mpsc::channel(BUFFER);
         let output = Output {
@@ -83,10 +93,11 @@ impl Streams for StreamsService {
             return Ok(Response::new(Box::pin(tokio_stream::empty())));
         };
         let first = first?;
-        let rest = ReceiverStream::new(receiver);
-        Ok(Response::new(Box::pin(
-            tokio_stream::once(Ok(first)).chain(rest),
-        )))
+        let all = tokio_stream::once(Ok(first)).chain(ReceiverStream::new(receiver));
+        Ok(Response::new(match short {
+            Some(answers) => Box::pin(all.take(answers)),
+            None => Box::pin(all),
+        }))
     }
 
     async fn append(

@@ -493,3 +493,45 @@ async fn a_server_at_a_chosen_address_refuses_one_that_is_taken() {
 
     assert!(taken.is_err());
 }
+
+#[tokio::test]
+async fn a_read_may_end_early_and_without_an_error() {
+    let (double, client) = begin().await;
+    for _ in 0..3 {
+        append_one(&client, "a").await;
+    }
+    double.end_reads_early(1, 0);
+    double.end_reads_early(1, 2);
+    for count in [0, 2, 3] {
+        let options = ReadStreamOptions::default();
+        let mut reading = soon(client.read_stream("a", &options)).await.unwrap();
+        let mut found = 0;
+        while soon(reading.next()).await.unwrap().is_some() {
+            found += 1;
+        }
+        // Of the first and last revision that are told as well, the client tells nothing.
+        assert!(found <= count, "{found} of {count}");
+    }
+}
+
+#[tokio::test]
+async fn a_filtered_read_may_look_in_vain_while_others_find() {
+    let (double, client) = begin().await;
+    append_one(&client, "a").await;
+    double.look_in_vain();
+    let filter = kurrentdb::SubscriptionFilter::on_stream_name().add_prefix("a");
+    let filtered = kurrentdb::ReadAllOptions::default().filter(filter);
+    let look = async { client.read_all(&filtered).await.unwrap().next().await };
+    let looked = tokio::time::timeout(A_WHILE, look).await;
+    assert!(looked.is_err());
+    let everything = kurrentdb::ReadAllOptions::default();
+    let found = soon(client.read_all(&everything))
+        .await
+        .unwrap()
+        .next()
+        .await;
+    assert!(found.unwrap().is_some());
+    double.find_again();
+    let found = soon(client.read_all(&filtered)).await.unwrap().next().await;
+    assert!(found.unwrap().is_some());
+}
