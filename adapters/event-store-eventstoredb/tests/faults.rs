@@ -88,6 +88,19 @@ async fn an_append_of_unknown_outcome_is_repeated_and_stored_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repeated_append_that_is_not_answered_is_repeated_again() {
+    let (double, store) = open().await;
+    double.drop_after_commit(1);
+    double.ignore_repeats(2);
+    let next = [append("A", 0, 2, "input")];
+    for _ in 0..3 {
+        assert!(is_unavailable(store.append(&next).await));
+    }
+    assert_eq!(store.append(&next).await.unwrap(), [Appended::Stored]);
+    assert_eq!(versions(&store, "A").await, [1, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rival_is_still_told_from_oneself_after_an_unknown_outcome() {
     let (double, store) = open().await;
     double.drop_after_commit(1);

@@ -195,6 +195,12 @@ impl Double {
         self.core.faults.end_subscriptions();
     }
 
+    /// The `count` next appends that were made before are never answered, as by a server that has not
+    /// indexed the first yet: it drops them, and waits for the client to try again.
+    pub fn ignore_repeats(&self, count: usize) {
+        self.core.faults.plan_silences(count);
+    }
+
     /// The `count` next reads (no subscriptions) end without an error after so many answers, which a
     /// server never does before its log ends, but a proxy may.
     pub fn end_reads_early(&self, count: usize, answers: usize) {

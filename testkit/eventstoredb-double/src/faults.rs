@@ -39,6 +39,8 @@ struct Plan {
     holds: VecDeque<Hold>,
     /// For each read, after how many events it ends.
     short_reads: VecDeque<usize>,
+    /// How many repeated appends are not answered.
+    silences: usize,
     leader: Option<Leader>,
     denies_access: bool,
     subscriptions: CancellationToken,
@@ -160,6 +162,18 @@ impl Faults {
 
     pub(crate) fn next_short_read(&self) -> Option<usize> {
         self.change(|plan| plan.short_reads.pop_front())
+    }
+
+    pub(crate) fn plan_silences(&self, count: usize) {
+        self.change(|plan| plan.silences += count);
+    }
+
+    pub(crate) fn next_silence(&self) -> bool {
+        self.change(|plan| {
+            let left = plan.silences.checked_sub(1);
+            plan.silences = left.unwrap_or(0);
+            left.is_some()
+        })
     }
 
     pub(crate) fn set_looks_in_vain(&self, looks_in_vain: bool) {

@@ -124,9 +124,12 @@ impl Streams for StreamsService {
         let answered = answer.await;
         self.core.faults.pass().await;
         match answered {
-            Appended::Answer(Written::Done { last, position }) => {
-                Ok(Response::new(convert::success(last, position)))
+            Appended::Answer(Written::Repeated { .. }) if self.core.faults.next_silence() => {
+                std::future::pending().await
             }
+            Appended::Answer(
+                Written::Done { last, position } | Written::Repeated { last, position },
+            ) => Ok(Response::new(convert::success(last, position))),
             Appended::Answer(Written::WrongVersion { current }) => {
                 Ok(Response::new(convert::wrong_version(expected, current)))
             }
@@ -217,7 +220,9 @@ impl StreamsService {
         let written = self.core.write(|log| write(log, &stream, expected)).await;
         self.core.faults.pass().await;
         match written {
-            Written::Done { position, .. } => Ok(position.map(convert::to_position)),
+            Written::Done { position, .. } | Written::Repeated { position, .. } => {
+                Ok(position.map(convert::to_position))
+            }
             Written::Deleted => Err(status::stream_deleted(&stream)),
             Written::WrongVersion { current } => Err(status::wrong_expected_version(
                 "Delete",

@@ -13,6 +13,11 @@ pub(crate) enum Written {
         last: i64,
         position: Option<i64>,
     },
+    /// It was written before; nothing is written now.
+    Repeated {
+        last: i64,
+        position: Option<i64>,
+    },
     WrongVersion {
         current: i64,
     },
@@ -30,7 +35,7 @@ pub(crate) fn append(
     let before = log.last_number(stream);
     let revives = match check(log, stream, expected, &ids) {
         Decision::Write { revives } => revives,
-        Decision::AlreadyWritten { last, position } => return Written::Done { last, position },
+        Decision::AlreadyWritten { last, position } => return Written::Repeated { last, position },
         Decision::WrongVersion { current } => return Written::WrongVersion { current },
         Decision::Deleted => return Written::Deleted,
     };

@@ -535,3 +535,18 @@ async fn a_filtered_read_may_look_in_vain_while_others_find() {
     let found = soon(client.read_all(&filtered)).await.unwrap().next().await;
     assert!(found.unwrap().is_some());
 }
+
+#[tokio::test]
+async fn a_repeated_append_may_be_ignored_and_the_next_is_answered() {
+    let (double, _) = begin().await;
+    let id = Uuid::now_v7();
+    let append = || async {
+        let messages = requests(first_append("a", id));
+        raw_of(&double).await.append(messages).await
+    };
+    soon(append()).await.unwrap();
+    double.ignore_repeats(1);
+    assert!(tokio::time::timeout(A_WHILE, append()).await.is_err());
+    soon(append()).await.unwrap();
+    assert_eq!(count(&double, "a").await, 1);
+}
