@@ -123,6 +123,54 @@ fn values_that_do_not_fit_are_refused_by_their_key() {
 }
 
 #[test]
+fn a_choice_that_there_is_not_is_answered_with_those_that_there_are() {
+    for (setting, choices) in [
+        (
+            "event_store.adapter",
+            &["sqlite", "postgres", "eventstoredb", "memory"][..],
+        ),
+        ("projections.adapter", &["sqlite", "postgres"]),
+        ("bus.adapter", &["embedded", "rabbitmq"]),
+        ("telemetry.format", &["text", "json"]),
+    ] {
+        let said = refusal(command("longhaul").env(variable(setting), "other"));
+        assert_names(&said, choices);
+    }
+}
+
+#[test]
+fn projections_that_cannot_be_opened_are_not_taken_for_the_event_store() {
+    let double = tokio::runtime::Runtime::new().unwrap();
+    let double = (
+        double.block_on(eventstoredb_double::Double::start()),
+        double,
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("text.db");
+    fs::write(&text, "no database".repeat(1_000)).unwrap();
+    let path = text.to_str().unwrap();
+    for (setting, value) in [
+        ("projections.sqlite.path", path),
+        ("projections.postgres.url", "http://h/d"),
+    ] {
+        let adapter = setting.split('.').nth(1).unwrap();
+        let mut command = command("longhaul");
+        command
+            .env(variable("event_store.adapter"), "eventstoredb")
+            .env(
+                variable("event_store.eventstoredb.connection_string"),
+                double.0.connection_string(),
+            )
+            .env(variable("shipment_process.port"), "0")
+            .env(variable("projections.adapter"), adapter)
+            .env(variable(setting), value);
+        let said = refusal(&mut command);
+        assert_names(&said, &["cannot open the projections", setting]);
+        assert!(!said.contains("event store"), "{said}");
+    }
+}
+
+#[test]
 fn a_port_that_is_taken_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
