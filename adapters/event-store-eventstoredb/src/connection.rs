@@ -11,7 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use kurrentdb::{
-    Client, ClientSettings, ReadAllOptions, ReadStreamOptions, RecordedEvent, StreamPosition,
+    Client, ClientSettings, ReadAllOptions, ReadStream, ReadStreamOptions, RecordedEvent,
+    StreamPosition,
 };
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::OnceCell;
@@ -75,12 +76,12 @@ async fn read_first_event(
         .max_count(1)
         .requires_leader(true);
     let first = match client.read_stream(stream, &options).await {
-        Ok(mut events) => events.next().await,
+        Ok(events) => only(events).await,
         Err(error) => Err(error),
     };
     match first {
         Err(kurrentdb::Error::ResourceNotFound) => Ok(None),
-        first => Ok(first?.and_then(|first| first.event)),
+        first => first,
     }
 }
 
@@ -89,8 +90,17 @@ async fn read_last_event(client: Client) -> kurrentdb::Result<Option<RecordedEve
         .position(StreamPosition::End)
         .max_count(1)
         .requires_leader(true);
-    let last = client.read_all(&options).await?.next().await?;
-    Ok(last.and_then(|last| last.event))
+    only(client.read_all(&options).await?).await
+}
+
+/// The event of an answer that has one at most. It is read to its end: an answer that is given up is
+/// taken back from the server, which closes a connection where that happens often.
+async fn only(mut answer: ReadStream) -> kurrentdb::Result<Option<RecordedEvent>> {
+    let mut found = None;
+    while let Some(event) = answer.next().await? {
+        found = found.or(event.event);
+    }
+    Ok(found)
 }
 
 /// A client with its thread, which ends when nothing uses it any more.

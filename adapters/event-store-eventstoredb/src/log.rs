@@ -6,10 +6,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use event_store::{Cursor, Entry, Error, Page, StreamKind};
 use kurrentdb::{Position, ReadAllOptions, RecordedEvent, StreamPosition, SubscriptionFilter};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tracing::error;
 
 use crate::error::{Failure, translate};
@@ -20,6 +22,10 @@ use crate::{EventStoreDb, event};
 const WINDOW: u32 = 1_000;
 /// The most events of anybody that are read at once where the server is too slow to look for ours.
 const MOST_OF_ANYBODY: usize = 10_000;
+
+/// How long an answer is left to end by itself. One that is given up is taken back from the server, which
+/// closes a connection where that happens often.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// What one request has brought.
 struct Part {
@@ -160,6 +166,10 @@ impl EventStoreDb {
                     }
                     reached.store(position, Ordering::Release);
                 }
+                // The server may look for one more before it ends its answer, which is not waited for.
+                tokio::spawn(timeout(LINGER, async move {
+                    while let Ok(Some(_)) = reading.next().await {}
+                }));
                 Ok(true)
             })
             .await;
