@@ -18,7 +18,6 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 use uuid::Uuid;
 
@@ -269,12 +268,15 @@ impl Session {
         F: Future<Output = kurrentdb::Result<T>> + Send + 'static,
     {
         let began = Instant::now();
-        let running = self.thread.spawn(operation(self.client.clone()));
-        // The time is taken here, where nothing that the client does can stop it.
-        let outcome = match timeout(within, AbortOnDropHandle::new(running)).await {
-            Ok(Ok(outcome)) => outcome.map_err(Failure::Client),
+        let running = timeout(within, operation(self.client.clone()));
+        let running = self.thread.spawn(running);
+        // The time is taken here as well, where nothing that the client does can stop it. Where the
+        // caller goes, the operation goes on: a request that is taken back costs the server more than
+        // its answer, and it closes a connection on which that happens often.
+        let outcome = match timeout(within, running).await {
+            Ok(Ok(Ok(outcome))) => outcome.map_err(Failure::Client),
             Ok(Err(ended)) => Err(Failure::Ended(ended)),
-            Err(_) => Err(Failure::TimedOut {
+            Ok(Ok(Err(_))) | Err(_) => Err(Failure::TimedOut {
                 timeout_ms: within.as_millis(),
             }),
         };
