@@ -92,14 +92,18 @@ async fn read_last_event(client: Client) -> kurrentdb::Result<Option<RecordedEve
     only(client.read_all(&options).await?).await
 }
 
-/// The event of an answer that has one at most. It is read to its end: an answer that is given up is
-/// taken back from the server, which closes a connection where that happens often.
+/// The event of an answer that has one at most.
 async fn only(mut answer: ReadStream) -> kurrentdb::Result<Option<RecordedEvent>> {
-    let mut found = None;
-    while let Some(event) = answer.next().await? {
-        found = found.or(event.event);
-    }
-    Ok(found)
+    let first = answer.next().await;
+    read_to_the_end(answer).await;
+    Ok(first?.and_then(|first| first.event))
+}
+
+/// Reads what is left of an answer. One that is given up is taken back from the server; what it has sent
+/// by then is for a request that is forgotten, and after a thousand of these the client's own HTTP/2
+/// closes the connection.
+pub(crate) async fn read_to_the_end(mut answer: ReadStream) {
+    while let Ok(Some(_)) = answer.next().await {}
 }
 
 /// A client with its thread, which ends when nothing uses it any more.
@@ -271,8 +275,7 @@ impl Session {
         let running = timeout(within, operation(self.client.clone()));
         let running = self.thread.spawn(running);
         // The time is taken here as well, where nothing that the client does can stop it. Where the
-        // caller goes, the operation goes on: a request that is taken back costs the server more than
-        // its answer, and it closes a connection on which that happens often.
+        // caller goes, the operation goes on, since its answer must be read to the end.
         let outcome = match timeout(within, running).await {
             Ok(Ok(Ok(outcome))) => outcome.map_err(Failure::Client),
             Ok(Err(ended)) => Err(Failure::Ended(ended)),

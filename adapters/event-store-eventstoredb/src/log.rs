@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::error;
 
+use crate::connection::read_to_the_end;
 use crate::error::{Failure, translate};
 use crate::horizon::Mark;
 use crate::{EventStoreDb, event};
@@ -23,8 +24,7 @@ const WINDOW: u32 = 1_000;
 /// The most events of anybody that are read at once where the server is too slow to look for ours.
 const MOST_OF_ANYBODY: usize = 10_000;
 
-/// How long an answer is left to end by itself. One that is given up is taken back from the server, which
-/// closes a connection where that happens often.
+/// How long an answer is left to end by itself.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// What one request has brought.
@@ -167,9 +167,7 @@ impl EventStoreDb {
                     reached.store(position, Ordering::Release);
                 }
                 // The server may look for one more before it ends its answer, which is not waited for.
-                tokio::spawn(timeout(LINGER, async move {
-                    while let Ok(Some(_)) = reading.next().await {}
-                }));
+                tokio::spawn(timeout(LINGER, read_to_the_end(reading)));
                 Ok(true)
             })
             .await;

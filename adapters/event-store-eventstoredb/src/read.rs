@@ -4,6 +4,7 @@ use event_store::{Entry, Error, StreamName};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use kurrentdb::{Error as ClientError, ReadStreamOptions, RecordedEvent};
 
+use crate::connection::read_to_the_end;
 use crate::error::{Failure, corrupt, translate};
 use crate::{AT_ONCE, EventStoreDb, event};
 
@@ -60,7 +61,11 @@ impl EventStoreDb {
                 loop {
                     match reading.next().await {
                         Ok(Some(event)) => events.extend(event.event),
-                        Ok(None) | Err(ClientError::ResourceNotFound) => return Ok(events),
+                        Ok(None) => return Ok(events),
+                        Err(ClientError::ResourceNotFound) => {
+                            read_to_the_end(reading).await;
+                            return Ok(events);
+                        }
                         Err(error) => return Err(error),
                     }
                 }

@@ -24,6 +24,9 @@ use crate::wire::streams::streams_server::StreamsServer;
 const BIND_ATTEMPTS: usize = 200;
 const BIND_PAUSE: Duration = Duration::from_millis(25);
 
+/// How much of the requests of one connection may wait to be read.
+const CONNECTION_WINDOW_BYTES: u32 = 64 << 20;
+
 /// A server that answers as EventStoreDB does, with its data in memory.
 ///
 /// It serves in tasks of the runtime that started it, and ends when it is dropped.
@@ -248,6 +251,9 @@ impl Double {
         let connections = listener::connections(listener, alive.clone());
         let serving = tokio::spawn(async move {
             let served = Server::builder()
+                // The room for small frames that are not yet read grows with it; the real server's is
+                // another stack, which has no such limit.
+                .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
                 .add_service(StreamsServer::new(streams).max_decoding_message_size(usize::MAX))
                 .add_service(ServerFeaturesServer::new(features))
                 .serve_with_incoming(connections)
