@@ -449,21 +449,3 @@ async fn whoever_waits_for_a_server_is_told_which() {
     assert!(said.contains(&double.address().to_string()), "{said}");
     assert!(said.contains("without TLS"), "{said}");
 }
-
-/// The client's HTTP/2 closes a connection after a thousand answers that were not read to their end.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_outlives_any_number_of_answers() {
-    let (_double, store) = open().await;
-    let full = [append("A", 0, 5, "input")];
-    assert_eq!(store.append(&full).await.unwrap(), [Appended::Stored]);
-    let start = Cursor::start(store.partitions());
-    for round in 0..30 {
-        let missing: Vec<_> = (0..100)
-            .map(|n| StreamName::new(&format!("missing{round}n{n}"), &kind()))
-            .collect();
-        assert_eq!(store.read_streams(&missing).await.unwrap().len(), 100);
-        // A page that is full before its answer ends.
-        let page = store.read_log(&kind(), &start, 2).await.unwrap();
-        assert_eq!(page.entries.len(), 2);
-    }
-}
