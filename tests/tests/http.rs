@@ -548,7 +548,9 @@ async fn a_body_that_nobody_reads_is_bounded_as_well() {
     let large = user
         .ask(Method::POST, "/12EEQ9CS9K10")
         .body(vec![b'x'; 300 * 1024]);
-    problem(large.send().await.unwrap(), StatusCode::PAYLOAD_TOO_LARGE).await;
+    let answer = large.send().await.unwrap();
+    assert_eq!(answer.headers()["connection"], "close");
+    problem(answer, StatusCode::PAYLOAD_TOO_LARGE).await;
     problem(user.get("/12EEQ9CS9K10").await, StatusCode::NOT_FOUND).await;
 }
 

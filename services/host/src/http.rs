@@ -97,7 +97,10 @@ pub(crate) fn router(
                 let length = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
                 if length.is_some_and(|length| length > body_limit_bytes) {
                     let detail = format!("a body may have {body_limit_bytes} bytes");
-                    return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail).into_response();
+                    let problem = Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail);
+                    // The body is not read, so nothing can follow it on this connection; without this,
+                    // whoever asks next on it may be cut off.
+                    return ([(header::CONNECTION, "close")], problem).into_response();
                 }
                 next.run(request).await
             },
