@@ -7,14 +7,12 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use kurrentdb::{
-    Client, ClientSettings, ReadAllOptions, ReadStream, ReadStreamOptions, RecordedEvent,
-    StreamPosition,
-};
+use kurrentdb::{Client, ClientSettings, ReadStreamOptions, RecordedEvent};
 use uuid::Uuid;
 
 use crate::error::Failure;
 use crate::horizon::Horizon;
+use crate::requests::{read_events, read_last_event};
 use crate::session::Session;
 
 pub(crate) struct Connection {
@@ -43,8 +41,9 @@ impl Log {
         within: Duration,
     ) -> Result<Option<RecordedEvent>, Failure> {
         let stream = self.stream.clone();
-        let first = session.run(within, |client| read_first_event(client, stream));
-        if first.await?.is_none_or(|first| first.id != self.id) {
+        let one = ReadStreamOptions::default().max_count(1);
+        let begun = session.run(within, |client| read_events(client, stream, one));
+        if begun.await?.first().is_none_or(|first| first.id != self.id) {
             return Err(Failure::AnotherLog);
         }
         let known = self.horizon.mark().position;
@@ -57,45 +56,6 @@ impl Log {
         }
         Ok(last)
     }
-}
-
-async fn read_first_event(
-    client: Client,
-    stream: String,
-) -> kurrentdb::Result<Option<RecordedEvent>> {
-    let options = ReadStreamOptions::default()
-        .max_count(1)
-        .requires_leader(true);
-    let first = match client.read_stream(stream, &options).await {
-        Ok(events) => only(events).await,
-        Err(error) => Err(error),
-    };
-    match first {
-        Err(kurrentdb::Error::ResourceNotFound) => Ok(None),
-        first => first,
-    }
-}
-
-async fn read_last_event(client: Client) -> kurrentdb::Result<Option<RecordedEvent>> {
-    let options = ReadAllOptions::default()
-        .position(StreamPosition::End)
-        .max_count(1)
-        .requires_leader(true);
-    only(client.read_all(&options).await?).await
-}
-
-/// The event of an answer that has one at most.
-async fn only(mut answer: ReadStream) -> kurrentdb::Result<Option<RecordedEvent>> {
-    let first = answer.next().await;
-    read_to_the_end(answer).await;
-    Ok(first?.and_then(|first| first.event))
-}
-
-/// Reads what is left of an answer. One that is given up is taken back from the server; what it has sent
-/// by then is for a request that is forgotten, and after a thousand of these the client's own HTTP/2
-/// closes the connection.
-pub(crate) async fn read_to_the_end(mut answer: ReadStream) {
-    while let Ok(Some(_)) = answer.next().await {}
 }
 
 impl Connection {

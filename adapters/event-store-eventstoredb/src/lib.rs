@@ -13,6 +13,7 @@ mod log;
 mod names;
 mod nodelay;
 mod read;
+mod requests;
 mod session;
 mod set_up;
 mod settings;

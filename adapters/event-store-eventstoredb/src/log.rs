@@ -14,9 +14,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::error;
 
-use crate::connection::read_to_the_end;
 use crate::error::{Failure, translate};
 use crate::horizon::Mark;
+use crate::requests::read_to_the_end;
 use crate::{EventStoreDb, event};
 
 /// How many events the server looks at before it answers with those that fit.
@@ -50,16 +50,22 @@ impl EventStoreDb {
         let mut passed = start.max(self.origin);
         let mark = self.horizon.mark();
         let mut entries: Vec<Entry> = Vec::new();
-        while entries.len() < limit {
+        loop {
             let most = limit - entries.len();
             let part = match self.read_part(kind, &mark, passed, most).await {
                 Ok(part) => part,
-                // What was found is good; the next page meets the trouble again.
-                Err(_) if passed > start.max(self.origin) => break,
+                // What was passed is passed; the next page meets the trouble again.
+                Err(_) if passed > start.max(self.origin) => {
+                    return Ok(page(after, entries, passed));
+                }
                 Err(failure) => return Err(translate(failure)),
             };
             for event in &part.events {
                 self.take(event, kind, after, &mut entries);
+                // Where everything is read, there may be more of ours than were asked for.
+                if entries.len() == limit {
+                    return Ok(page(after, entries, event::position(event).0));
+                }
             }
             let moved = part.passed > passed;
             passed = passed.max(part.passed);
@@ -70,11 +76,7 @@ impl EventStoreDb {
         if entries.is_empty() {
             self.look_for_the_end().await?;
         }
-        let mut cursor = after.clone();
-        for (partition, _) in after.iter() {
-            cursor.advance(partition, event_store::Position(passed));
-        }
-        Ok(Page { entries, cursor })
+        Ok(page(after, entries, passed))
     }
 
     /// Adds the entry of an event, if it is one that is asked for.
@@ -198,6 +200,15 @@ impl EventStoreDb {
         }
         Ok(())
     }
+}
+
+/// These entries, and everything up to there passed over.
+fn page(after: &Cursor, entries: Vec<Entry>, passed: u64) -> Page {
+    let mut cursor = after.clone();
+    for (partition, _) in after.iter() {
+        cursor.advance(partition, event_store::Position(passed));
+    }
+    Page { entries, cursor }
 }
 
 fn behind(after: u64, limit: usize) -> ReadAllOptions {

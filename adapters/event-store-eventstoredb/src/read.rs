@@ -4,8 +4,8 @@ use event_store::{Entry, Error, StreamName};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use kurrentdb::{Error as ClientError, ReadStreamOptions, RecordedEvent};
 
-use crate::connection::read_to_the_end;
 use crate::error::{Failure, corrupt, translate};
+use crate::requests::read_events;
 use crate::{AT_ONCE, EventStoreDb, event};
 
 impl EventStoreDb {
@@ -49,27 +49,9 @@ impl EventStoreDb {
         name: &str,
         options: &ReadStreamOptions,
     ) -> Result<Vec<RecordedEvent>, Failure> {
-        let options = options.clone().requires_leader(true);
-        let name = name.to_owned();
+        let (name, options) = (name.to_owned(), options.clone());
         self.connection
-            .run(self.timeout, |client| async move {
-                let mut events = Vec::new();
-                let mut reading = match client.read_stream(name, &options).await {
-                    Err(ClientError::ResourceNotFound) => return Ok(events),
-                    reading => reading?,
-                };
-                loop {
-                    match reading.next().await {
-                        Ok(Some(event)) => events.extend(event.event),
-                        Ok(None) => return Ok(events),
-                        Err(ClientError::ResourceNotFound) => {
-                            read_to_the_end(reading).await;
-                            return Ok(events);
-                        }
-                        Err(error) => return Err(error),
-                    }
-                }
-            })
+            .run(self.timeout, |client| read_events(client, name, options))
             .await
     }
 }
