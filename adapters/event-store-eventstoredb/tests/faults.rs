@@ -1,6 +1,9 @@
 //! A server that goes, hangs, or does not say what it has done: over the double.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod support;
+
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +16,8 @@ use event_store::{
 use event_store_eventstoredb::{EventStoreDb, Settings};
 use eventstoredb_double::Double;
 use kurrentdb::{AppendToStreamOptions, Client, EventData};
-use tokio::time::{Instant, sleep, timeout};
-
-/// How long anything here may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+use support::{PATIENCE, eventually};
+use tokio::time::timeout;
 
 fn settings(double: &Double) -> Settings {
     let mut settings = Settings::at(double.connection_string());
@@ -53,16 +54,20 @@ async fn versions(store: &EventStoreDb, instance: &str) -> Vec<u64> {
 
 /// Repeats the call until it is answered, as whoever uses a store does.
 async fn persist<T>(call: impl AsyncFn() -> Result<T, Error>) -> T {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        match call().await {
-            Ok(done) => return done,
-            Err(Error::Unavailable(_)) if Instant::now() < end => {
-                sleep(Duration::from_millis(5)).await
-            }
-            Err(error) => panic!("{error:?}"),
-        }
-    }
+    let answered = eventually("it is answered", async || match call().await {
+        Ok(done) => Some(done),
+        Err(Error::Unavailable(_)) => None,
+        Err(error) => panic!("{error:?}"),
+    });
+    answered.await
+}
+
+/// An empty server at the address of one that has ended.
+async fn another_at(address: SocketAddr) -> Double {
+    let another = eventually("the port is free", async || {
+        Double::start_at(address).await.ok()
+    });
+    another.await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -276,18 +281,15 @@ async fn a_reader_that_finds_nothing_moves_on_all_the_same() {
         .append_to_stream("foreign", &AppendToStreamOptions::default(), events)
         .await
         .unwrap();
-    let end = Instant::now() + PATIENCE;
     let mut cursor = Cursor::start(store.partitions());
-    while cursor
-        .iter()
-        .any(|(_, position)| position.0 < written.position.commit)
-    {
-        assert!(Instant::now() < end, "it stays at {cursor:?}");
+    eventually("it has moved on", async || {
         let page = store.read_log(&kind(), &cursor, 10).await.unwrap();
         assert!(page.entries.is_empty());
         cursor = page.cursor;
-        sleep(Duration::from_millis(5)).await;
-    }
+        let behind = |position: Position| position.0 >= written.position.commit;
+        cursor.iter().all(|(_, at)| behind(at)).then_some(())
+    })
+    .await;
     // And misses nothing that comes then.
     assert_eq!(
         store.append(&[append("A", 0, 3, "input")]).await.unwrap(),
@@ -361,29 +363,17 @@ async fn a_server_that_comes_back_with_another_log_is_not_used() {
     assert!(is_unavailable(store.ping().await));
     drop(double);
     // Empty at first; then as another installation has set it up.
-    let end = Instant::now() + PATIENCE;
-    let empty = loop {
-        match Double::start_at(address).await {
-            Ok(double) => break double,
-            Err(error) => assert!(Instant::now() < end, "{error}"),
-        }
-        sleep(Duration::from_millis(20)).await;
-    };
+    let empty = another_at(address).await;
     for _ in 0..2 {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let error = store
-                .append(&[append("A", 1, 1, "next")])
-                .await
-                .unwrap_err();
+        eventually("it says that this is another log", async || {
+            let next = [append("A", 1, 1, "next")];
+            let error = store.append(&next).await.unwrap_err();
             let Error::Unavailable(cause) = error else {
                 panic!("{error}")
             };
-            if cause.to_string().contains("another log") {
-                break;
-            }
-            assert!(Instant::now() < end, "{cause}");
-        }
+            cause.to_string().contains("another log").then_some(())
+        })
+        .await;
         assert!(is_unavailable(store.ping().await));
         let start = Cursor::start(store.partitions());
         assert!(is_unavailable(store.read_log(&kind(), &start, 10).await));
@@ -400,24 +390,20 @@ async fn a_server_that_is_exchanged_unnoticed_is_noticed_by_whoever_finds_nothin
     let address = double.address();
     double.stop().await;
     drop(double);
-    let end = Instant::now() + PATIENCE;
-    let _other = loop {
-        match Double::start_at(address).await {
-            Ok(double) => break double,
-            Err(error) => assert!(Instant::now() < end, "{error}"),
-        }
-        sleep(Duration::from_millis(20)).await;
-    };
+    let _other = another_at(address).await;
     let start = Cursor::start(store.partitions());
-    loop {
+    eventually("it is noticed", async || {
         match store.read_log(&kind(), &start, 10).await {
-            Err(Error::Unavailable(cause)) if cause.to_string().contains("another log") => break,
-            Ok(page) => assert!(page.entries.is_empty()),
-            Err(_) => {}
+            Err(Error::Unavailable(cause)) => {
+                cause.to_string().contains("another log").then_some(())
+            }
+            read => {
+                assert!(read.unwrap().entries.is_empty());
+                None
+            }
         }
-        assert!(Instant::now() < end, "it is not noticed");
-        sleep(Duration::from_millis(20)).await;
-    }
+    })
+    .await;
     assert!(is_unavailable(store.ping().await));
 }
 

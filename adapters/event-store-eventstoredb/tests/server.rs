@@ -2,9 +2,10 @@
 //! Over the double, and, with `ESDB_TEST_URL`, over a real server.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use contracts::Partitions;
 use event_store::contract::append;
@@ -16,7 +17,7 @@ use kurrentdb::{
     TombstoneStreamOptions,
 };
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use support::eventually;
 
 struct Open {
     store: Arc<EventStoreDb>,
@@ -127,8 +128,8 @@ async fn the_category_of_an_instance_shows_all_its_streams() {
         .flat_map(|append| append.entries.iter().map(|entry| entry.id.uuid()))
         .collect();
     // The server's projection writes it a little later.
-    let end = Instant::now() + Duration::from_secs(20);
-    let found = loop {
+    let what = "all are linked (does the server run $by_category?)";
+    let found = eventually(what, async || {
         let category = format!("$ce-{}A", open.prefix);
         let options = ReadStreamOptions::default().resolve_link_tos();
         let mut found = BTreeSet::new();
@@ -137,12 +138,10 @@ async fn the_category_of_an_instance_shows_all_its_streams() {
                 found.extend(event.event.map(|event| event.id));
             }
         }
-        if found.len() >= expected.len() || Instant::now() > end {
-            break found;
-        }
-        sleep(Duration::from_millis(20)).await;
-    };
-    assert_eq!(found, expected, "does the server run $by_category?");
+        (found.len() >= expected.len()).then_some(found)
+    })
+    .await;
+    assert_eq!(found, expected);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

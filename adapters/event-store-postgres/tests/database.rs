@@ -182,8 +182,9 @@ async fn no_call_reads_the_whole_table() {
 
     // Counts are reported when a connection ends, at the latest.
     let (mut stored, mut scanned) = (0_i64, 0_i64);
+    let mut looks = tokio::time::interval(Duration::from_millis(20));
     while stored < 3_000 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        looks.tick().await;
         (stored, scanned) = sqlx::query_as(
             "select n_tup_ins, seq_tup_read from pg_stat_user_tables where relname = 'events'",
         )
