@@ -1,7 +1,7 @@
 //! A server that answers as EventStoreDB 23.10 does, for tests only, with faults that they choose.
 //!
 //! It keeps its data in memory and is never part of a shipped binary. Where it differs from the
-//! real server, it is wrong: `tests/semantics.rs` runs on both. Start with [`Double::start`], or
+//! real server, it is wrong: `tests/semantics` runs on both. Start with [`Double::start`], or
 //! with [`server`] in tests that also run on a real server.
 
 #![expect(clippy::result_large_err, reason = "every call returns tonic's status")]
