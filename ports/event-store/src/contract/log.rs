@@ -1,0 +1,251 @@
+//! The log: order, and that no reader skips.
+
+use super::*;
+
+pub async fn what_is_stored_is_there_for_another_instance(harness: &impl Harness) {
+    let store = harness.store();
+    store_all(&*store, &[append("A", 0, 3, "input")]).await;
+    let again = harness.open_again().await;
+    assert_eq!(versions(&*again, "A").await, [1, 2, 3]);
+    let mut cursor = Cursor::start(again.partitions());
+    assert_eq!(follow(&*again, &mut cursor, 100).await.len(), 3);
+}
+
+pub async fn the_log_is_read_by_kind_and_from_a_cursor(harness: &impl Harness) {
+    let store = harness.store();
+    let other = StreamKind::new("Shipment");
+    store_all(
+        &*store,
+        &[
+            append("A", 0, 2, "input"),
+            append_to(StreamName::new("A", &other), 0, 3, "input"),
+            append("B", 0, 1, "input"),
+        ],
+    )
+    .await;
+    let mut cursor = Cursor::start(store.partitions());
+    let found = follow(&*store, &mut cursor, 100).await;
+    assert_eq!(names(&found).len(), 3);
+    assert!(found.iter().all(|e| e.stream.kind() == "Process"));
+    assert!(
+        follow(&*store, &mut cursor, 100).await.is_empty(),
+        "nothing is read twice"
+    );
+
+    store_all(&*store, &[append("A", 2, 1, "later")]).await;
+    let found = follow(&*store, &mut cursor, 100).await;
+    assert_eq!(names(&found), BTreeSet::from([("A-Process".to_owned(), 3)]));
+    // A cursor without a partition does not read that partition.
+    let (partition, home) = (store.partitions().of("A"), Position::START);
+    let mut own: Cursor = [(partition, home)].into_iter().collect();
+    assert!(
+        follow(&*store, &mut own, 100)
+            .await
+            .iter()
+            .all(|e| e.partition == partition)
+    );
+}
+
+pub async fn the_log_is_read_in_parts_of_any_size(harness: &impl Harness) {
+    let store = harness.store();
+    let appends: Vec<_> = (0..20)
+        .map(|n| append(&format!("S{n}"), 0, 3, "input"))
+        .collect();
+    store_all(&*store, &appends).await;
+    for limit in [1, 7, 60, 1_000] {
+        let mut cursor = Cursor::start(store.partitions());
+        let found = follow(&*store, &mut cursor, limit).await;
+        assert_eq!(found.len(), 60, "in parts of {limit}");
+        assert_eq!(names(&found).len(), 60, "in parts of {limit}");
+        for append in &appends {
+            let versions: Vec<_> = found
+                .iter()
+                .filter(|e| e.stream == append.stream)
+                .map(|e| e.version.0)
+                .collect();
+            assert_eq!(versions, [1, 2, 3], "{} in parts of {limit}", append.stream);
+        }
+    }
+}
+
+pub async fn a_page_says_where_to_read_on(harness: &impl Harness) {
+    let store = harness.store();
+    let appends: Vec<_> = (0..20)
+        .map(|n| append(&format!("S{n}"), 0, 1, "input"))
+        .collect();
+    store_all(&*store, &appends).await;
+    // Whoever goes on behind the entries alone meets the same as whoever takes the page's word.
+    let mut by_entries = Cursor::start(store.partitions());
+    let mut by_page = by_entries.clone();
+    for _ in 0..5 {
+        let behind = |cursor: Cursor| {
+            let store = store.clone();
+            async move { store.read_log(&kind(), &cursor, 4).await }
+        };
+        let one = behind(by_entries.clone()).await.expect("the store answers");
+        let other = behind(by_page.clone()).await.expect("the store answers");
+        assert_eq!(names(&one.entries), names(&other.entries));
+        assert_eq!(one.entries.len(), 4);
+        for entry in &one.entries {
+            by_entries.advance(entry.partition, entry.position);
+        }
+        by_page = other.cursor;
+        for (partition, position) in by_entries.iter() {
+            assert!(by_page.position(partition) >= position, "it lies behind");
+        }
+    }
+    let page = store.read_log(&kind(), &by_page, 4).await;
+    assert!(page.expect("the store answers").entries.is_empty());
+
+    // It speaks of the partitions that were asked for, also where there is nothing.
+    let partition = Partition(1);
+    let one: Cursor = [(partition, by_page.position(partition))]
+        .into_iter()
+        .collect();
+    let page = store.read_log(&kind(), &one, 4).await;
+    let cursor = page.expect("the store answers").cursor;
+    assert_eq!(
+        cursor.iter().map(|(p, _)| p).collect::<Vec<_>>(),
+        [partition]
+    );
+    assert!(cursor.position(partition) >= one.position(partition));
+
+    // And what is stored afterwards lies behind it.
+    store_all(&*store, &[append("later", 0, 1, "input")]).await;
+    let page = store.read_log(&kind(), &by_page, 4).await;
+    assert_eq!(page.expect("the store answers").entries.len(), 1);
+}
+
+pub async fn an_instance_is_always_in_the_same_partition(harness: &impl Harness) {
+    let store = harness.store();
+    let other = StreamKind::new("Shipment");
+    let instances: Vec<String> = (0..30).map(|n| format!("I{n}")).collect();
+    for instance in &instances {
+        let sibling = append_to(StreamName::new(instance, &other), 0, 1, "x");
+        store_all(&*store, &[append(instance, 0, 1, "x"), sibling]).await;
+    }
+    for kind in [kind(), other] {
+        let log = store
+            .read_log(&kind, &Cursor::start(store.partitions()), 1_000)
+            .await;
+        for entry in log.expect("the store answers").entries {
+            assert_eq!(
+                entry.partition,
+                store.partitions().of(entry.stream.instance())
+            );
+        }
+    }
+}
+
+pub async fn a_reader_never_skips_under_eight_writers(harness: &impl Harness) {
+    const WRITERS: u64 = 8;
+    const APPENDS: u64 = 25;
+    let store = harness.store();
+    let other = harness.open_again().await;
+    let writers = (0..WRITERS).map(|writer| {
+        // Half of them write through another instance.
+        let store = if writer % 2 == 0 {
+            store.clone()
+        } else {
+            other.clone()
+        };
+        tokio::spawn(async move {
+            for n in 0..APPENDS {
+                let shared = append(&format!("w{writer}s{}", n % 5), n / 5 * 2, 2, "input");
+                let single = append(&format!("w{writer}n{n}"), 0, 1, "input");
+                store_all(&*store, &[shared, single]).await;
+            }
+        })
+    });
+    let writing = join_all(writers.collect::<Vec<_>>());
+    tokio::pin!(writing);
+
+    let mut cursor = Cursor::start(store.partitions());
+    let mut found = Vec::new();
+    let mut finished = false;
+    while !finished {
+        tokio::select! {
+            biased;
+            results = &mut writing => {
+                results.into_iter().for_each(|r| r.expect("the writer is done"));
+                finished = true;
+            }
+            () = follow_into(&mut found, &*store, &mut cursor, 10) => tokio::task::yield_now().await,
+        }
+    }
+    follow_into(&mut found, &*store, &mut cursor, 10).await;
+    assert_eq!(
+        found.len() as u64,
+        WRITERS * APPENDS * 3,
+        "what the reader met"
+    );
+    assert_eq!(
+        names(&found).len() as u64,
+        WRITERS * APPENDS * 3,
+        "each once"
+    );
+}
+
+pub async fn a_lower_position_that_commits_last_is_not_skipped(harness: &impl Harness) {
+    let store = harness.store();
+    let (home, neighbour, stranger) = neighbours_and_stranger(&*store);
+    let held = harness.hold_append(append(&home, 0, 1, "held")).await;
+    let mut later = [neighbour.clone(), stranger.clone()].map(|instance| {
+        let store = store.clone();
+        tokio::spawn(async move { store_all(&*store, &[append(&instance, 0, 1, "later")]).await })
+    });
+
+    let mut cursor = Cursor::start(store.partitions());
+    let mut found = Vec::new();
+    for _ in 0..50 {
+        found.extend(follow(&*store, &mut cursor, 100).await);
+        tokio::task::yield_now().await;
+    }
+    assert!(
+        !names(&found).contains(&(stream(&home).to_string(), 1)),
+        "it is not committed yet"
+    );
+    assert_eq!(held.release().await, Appended::Stored);
+    for later in &mut later {
+        later.await.expect("the later append is done");
+    }
+    found.extend(follow(&*store, &mut cursor, 100).await);
+    let expected = [home, neighbour, stranger].map(|i| (stream(&i).to_string(), 1));
+    assert_eq!(names(&found), BTreeSet::from(expected));
+}
+
+pub async fn an_idle_transaction_elsewhere_delays_nobody(harness: &impl Harness) {
+    let store = harness.store();
+    let idle = harness.idle_transaction().await;
+    store_all(
+        &*store,
+        &[append("A", 0, 1, "input"), append("B", 0, 1, "input")],
+    )
+    .await;
+    let mut cursor = Cursor::start(store.partitions());
+    assert_eq!(follow(&*store, &mut cursor, 100).await.len(), 2);
+    drop(idle);
+}
+
+pub async fn an_append_wakes_listeners_of_its_kind(harness: &impl Harness) {
+    let store = harness.store();
+    let mut own = store.wake_ups(&kind());
+    let mut other = store.wake_ups(&StreamKind::new("Shipment"));
+    store_all(&*store, &[append("A", 0, 1, "input")]).await;
+    own.woken().await;
+    let mut cursor = Cursor::start(store.partitions());
+    assert_eq!(
+        follow(&*store, &mut cursor, 10).await.len(),
+        1,
+        "what it was woken for is there"
+    );
+    tokio::select! {
+        biased;
+        () = other.woken() => panic!("nothing was stored there"),
+        () = tokio::task::yield_now() => {}
+    }
+}
+
+pub async fn it_answers(harness: &impl Harness) {
+    harness.store().ping().await.expect("the store answers");
+}
