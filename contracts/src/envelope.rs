@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{MessageId, ServiceName, TraceParent};
+use crate::{Actor, MessageId, ServiceName, TraceParent};
 
 /// Whether a message asks for something or tells that it happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,9 @@ pub struct Envelope {
     /// The process category and version (`domestic-1.0`) that decided it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
+    /// Who asked, when a person did. It does not travel: it is recorded with what the message leads to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Actor>,
     /// The payload, JSON.
     pub data: Box<RawValue>,
 }
@@ -61,6 +64,7 @@ impl PartialEq for Envelope {
             && self.causation_id == other.causation_id
             && self.traceparent == other.traceparent
             && self.category == other.category
+            && self.actor == other.actor
             && self.data.get() == other.data.get()
     }
 }

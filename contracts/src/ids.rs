@@ -61,6 +61,59 @@ impl From<ShipmentId> for String {
     }
 }
 
+/// Who asks for something: the name of a person or program, as its token or its request gives it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Actor(String);
+
+/// Why a text is no [`Actor`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("who asks is named by 1 to 128 characters, none of them a control character")]
+pub struct InvalidActor;
+
+impl Actor {
+    /// The most characters a name may have.
+    pub const MAX_LENGTH: usize = 128;
+
+    /// # Errors
+    /// [`InvalidActor`] for an empty text, one that is too long, or one with control characters.
+    pub fn parse(text: impl Into<String>) -> Result<Self, InvalidActor> {
+        let text = text.into();
+        let fits = (1..=Self::MAX_LENGTH).contains(&text.chars().count());
+        if fits && !text.trim().is_empty() && !text.chars().any(char::is_control) {
+            Ok(Self(text))
+        } else {
+            Err(InvalidActor)
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for Actor {
+    type Error = InvalidActor;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(text)
+    }
+}
+
+impl From<Actor> for String {
+    fn from(actor: Actor) -> Self {
+        actor.0
+    }
+}
+
 /// The id of a message or of an entry in the log.
 ///
 /// Ids of what leaves are derived from what caused it, never drawn, so that saying a thing twice

@@ -26,7 +26,7 @@ pub mod __private {
 
 pub use command::Command;
 pub use envelope::{Envelope, Kind};
-pub use ids::{InvalidShipmentId, MessageId, ServiceName, ShipmentId};
+pub use ids::{Actor, InvalidActor, InvalidShipmentId, MessageId, ServiceName, ShipmentId};
 pub use message_set::{DecodeError, MessageSet};
 pub use partition::{Partition, Partitions};
 pub use topology::{ServiceContract, Topology, shipment_suite};

@@ -290,6 +290,7 @@ fn every_message_is_frozen() {
         causation_id: MessageId::derive(&["causation"]),
         traceparent: TraceParent::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
         category: Some("domestic-1.0".to_owned()),
+        actor: None,
         data: ManifestationCommand::from(CreateShipment(planned()))
             .encode()
             .unwrap(),

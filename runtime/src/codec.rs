@@ -1,6 +1,6 @@
 //! Between the kernel's records and the entries of the log.
 
-use contracts::{Command, DecodeError, MessageId, MessageSet, TraceParent};
+use contracts::{Actor, Command, DecodeError, MessageId, MessageSet, TraceParent};
 use event_store::{Entry, Metadata, NewEntry, StoredCommand, StreamName, Visibility};
 use jiff::Timestamp;
 use kernel::{Category, NewRecord, Record};
@@ -52,6 +52,7 @@ struct Nothing {}
 pub(crate) struct Cause<'a> {
     pub(crate) correlation_id: MessageId,
     pub(crate) traceparent: Option<&'a TraceParent>,
+    pub(crate) actor: Option<&'a Actor>,
 }
 
 /// The entry for a record that gets `version` in `stream`. Its id is derived from both and from the
@@ -90,6 +91,7 @@ pub(crate) fn encode<E: MessageSet, C: Command>(
             input_id,
             correlation_id: cause.correlation_id,
             traceparent: cause.traceparent.cloned(),
+            actor: cause.actor.cloned(),
             category: record.category.map(|category| category.as_str().to_owned()),
             visibility,
             commands: record

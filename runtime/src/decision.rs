@@ -1,6 +1,6 @@
 //! The inputs of one instance become entries, and the instance moves on as if they were stored.
 
-use contracts::{Envelope, MessageId, MessageSet, TraceParent};
+use contracts::{Actor, Envelope, MessageId, MessageSet, TraceParent};
 use event_store::{Entry, NewEntry, StreamName};
 use jiff::{SignedDuration, Timestamp};
 use kernel::{Arrival, Content, Instance, NewRecord, Outcome, Registry};
@@ -56,6 +56,7 @@ struct Opened<'a, I> {
     not_before: Option<Timestamp>,
     correlation_id: MessageId,
     traceparent: Option<&'a TraceParent>,
+    actor: Option<&'a Actor>,
 }
 
 impl<'a, I: MessageSet> Opened<'a, I> {
@@ -68,6 +69,7 @@ impl<'a, I: MessageSet> Opened<'a, I> {
             not_before,
             correlation_id: message.correlation_id,
             traceparent: message.traceparent.as_ref(),
+            actor: message.actor.as_ref(),
         }
     }
 
@@ -79,6 +81,7 @@ impl<'a, I: MessageSet> Opened<'a, I> {
             not_before: None,
             correlation_id: id,
             traceparent: None,
+            actor: None,
         }
     }
 
@@ -86,6 +89,7 @@ impl<'a, I: MessageSet> Opened<'a, I> {
         Cause {
             correlation_id: self.correlation_id,
             traceparent: self.traceparent,
+            actor: self.actor,
         }
     }
 
@@ -123,11 +127,16 @@ impl<P: Runnable> Decision<'_, P> {
                 };
                 self.take(Opened::unreadable(found.id, &found.reason), &kept)
             }
-            Input::Redrive { discard_first, .. } => {
+            Input::Redrive {
+                discard_first,
+                actor,
+                ..
+            } => {
+                let actor = actor.as_ref();
                 if *discard_first {
-                    self.discard_first_parked();
+                    self.discard_first_parked(actor);
                 }
-                self.redrive()
+                self.redrive(actor)
             }
         }
     }
@@ -166,7 +175,7 @@ impl<P: Runnable> Decision<'_, P> {
     }
 
     /// Tries what is parked again, in order, until an input still cannot be decided.
-    fn redrive(&mut self) -> Handled {
+    fn redrive(&mut self, actor: Option<&Actor>) -> Handled {
         let mut handled = 0;
         let mut reason = None;
         while let Some(parked) = self.loaded.instance.parked().front() {
@@ -177,7 +186,9 @@ impl<P: Runnable> Decision<'_, P> {
                 Ok(Kept::Unreadable { reason, .. }) => Opened::unreadable(id, reason),
                 Err(_) => Opened::unreadable(id, "it was not kept as an input is"),
             };
-            let (now, cause) = (opened.now(self.clock), opened.cause());
+            let (now, mut cause) = (opened.now(self.clock), opened.cause());
+            // Whoever has it tried again is the one to ask about what follows.
+            cause.actor = actor.or(cause.actor);
             let kept_as_it_is = || whole.clone();
             let arrival = opened.arrival(&kept_as_it_is);
             match self
@@ -201,7 +212,7 @@ impl<P: Runnable> Decision<'_, P> {
         }
     }
 
-    fn discard_first_parked(&mut self) {
+    fn discard_first_parked(&mut self, actor: Option<&Actor>) {
         let now = self.clock.now();
         if let Some(record) = self.registry.discard_parked(&mut self.loaded.instance) {
             info!(input_id = %record.input_id, "discarded a parked input");
@@ -211,6 +222,7 @@ impl<P: Runnable> Decision<'_, P> {
                 &Cause {
                     correlation_id,
                     traceparent: None,
+                    actor,
                 },
                 now,
             );

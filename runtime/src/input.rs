@@ -1,6 +1,6 @@
 //! What comes to a service.
 
-use contracts::{Command, Envelope, Kind, MessageId, MessageSet, ServiceName, TraceParent};
+use contracts::{Actor, Command, Envelope, Kind, MessageId, MessageSet, ServiceName, TraceParent};
 use jiff::Timestamp;
 use kernel::{Category, Content, Process};
 use message_bus::Unreadable;
@@ -45,6 +45,8 @@ pub enum Input {
         instance: String,
         /// Whether the input that has been parked longest is to be given up first.
         discard_first: bool,
+        /// Who wants it.
+        actor: Option<Actor>,
     },
 }
 
@@ -107,6 +109,7 @@ impl Input {
         service: &ServiceName,
         instance: &str,
         to: &Category,
+        actor: Option<Actor>,
         request_id: MessageId,
         now: Timestamp,
     ) -> Result<Self, serde_json::Error> {
@@ -126,6 +129,7 @@ impl Input {
             causation_id: request_id,
             traceparent: None,
             category: None,
+            actor,
             data,
         }))
     }
@@ -153,6 +157,7 @@ impl Input {
             causation_id: deadline.set_by,
             traceparent: deadline.traceparent.clone(),
             category: None,
+            actor: None,
             data,
         }))
     }

@@ -207,6 +207,7 @@ async fn what_cannot_be_read_parks_its_instance_and_nobody_else() {
         vec![Arrived::Redrive {
             instance: "A".to_owned(),
             discard_first: false,
+            actor: None,
         }]
     };
     let Handled::Redriven {
@@ -407,6 +408,7 @@ async fn what_can_never_be_read_is_given_up_by_a_person_and_the_rest_goes_on() {
         let redrive = Arrived::Redrive {
             instance: "A".to_owned(),
             discard_first,
+            actor: None,
         };
         let redriven = handled(handler.handle(vec![redrive]).await).remove(0);
         let expected = if discard_first {

@@ -29,6 +29,7 @@ fn parked() -> NewEntry {
             input_id: MessageId::derive(&["garbage"]),
             correlation_id: MessageId::derive(&["garbage"]),
             traceparent: None,
+            actor: None,
             category: None,
             visibility: Visibility::Internal,
             commands: vec![],

@@ -56,6 +56,7 @@ fn entry(message: &Envelope) -> NewEntry {
             correlation_id: message.correlation_id,
             traceparent: message.traceparent.clone(),
             category: message.category.clone(),
+            actor: None,
             visibility,
             commands,
             deadlines_set: BTreeMap::new(),

@@ -136,6 +136,7 @@ pub(crate) fn decode(properties: &BasicProperties, body: &[u8]) -> Result<Envelo
         correlation_id: headers.message_id(CORRELATION_ID)?,
         causation_id: headers.message_id(CAUSATION_ID)?,
         // An invalid trace context counts as absent; it must never stop a message.
+        actor: None,
         traceparent: headers
             .optional(TRACEPARENT)
             .ok()

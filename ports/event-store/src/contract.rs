@@ -157,6 +157,7 @@ fn entry(stream: &StreamName, version: u64, cause: &str, data: &str) -> NewEntry
             input_id: MessageId::derive(&[cause]),
             correlation_id: MessageId::derive(&["correlation"]),
             traceparent: None,
+            actor: None,
             category: None,
             visibility: Visibility::Public,
             commands: Vec::new(),

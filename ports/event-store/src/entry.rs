@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contracts::{MessageId, Partition, Partitions, ServiceName, TraceParent};
+use contracts::{Actor, MessageId, Partition, Partitions, ServiceName, TraceParent};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -65,6 +65,9 @@ pub struct Metadata {
     /// The process category and version that decided it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
+    /// Who asked for it, when a person did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Actor>,
     /// Who may see it.
     #[serde(default, skip_serializing_if = "is_public")]
     pub visibility: Visibility,
@@ -235,7 +238,7 @@ mod tests {
     /// The names under which metadata is stored. Changing this text breaks what is stored.
     #[test]
     fn stored_metadata_is_frozen() {
-        let golden = r#"{"inputId":"00000000-0000-0000-0000-000000000001","correlationId":"00000000-0000-0000-0000-000000000002","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","category":"domestic-1.0","visibility":"internal","commands":[{"id":"00000000-0000-0000-0000-000000000003","to":"manifestation","type":"CreateShipment","data":{"legs":[]}}],"deadlinesSet":{"labels":"2024-05-27T10:00:00Z"},"deadlinesCleared":["manifestation"],"dataSubject":"someone"}"#;
+        let golden = r#"{"inputId":"00000000-0000-0000-0000-000000000001","correlationId":"00000000-0000-0000-0000-000000000002","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","category":"domestic-1.0","actor":"ada","visibility":"internal","commands":[{"id":"00000000-0000-0000-0000-000000000003","to":"manifestation","type":"CreateShipment","data":{"legs":[]}}],"deadlinesSet":{"labels":"2024-05-27T10:00:00Z"},"deadlinesCleared":["manifestation"],"dataSubject":"someone"}"#;
         let metadata: Metadata = serde_json::from_str(golden).unwrap();
         assert_eq!(serde_json::to_string(&metadata).unwrap(), golden);
     }

@@ -21,6 +21,7 @@ pub fn outgoing<'a>(
         time: content.recorded_at,
         correlation_id: metadata.correlation_id,
         causation_id,
+        actor: None,
         traceparent: metadata
             .traceparent
             .as_ref()

@@ -128,6 +128,7 @@ fn message(kind: Kind, type_name: &str, subject: &str, n: u64) -> Envelope {
         causation_id: MessageId::derive(&["causation", &n.to_string()]),
         traceparent: trace.map(|trace| trace.continued_by(id.uuid())),
         category: Some("domestic-1.0".to_owned()),
+        actor: None,
         data: RawValue::from_string(format!("{{\"n\":{n}}}")).expect("the suite writes valid JSON"),
     }
 }

@@ -241,6 +241,7 @@ pub fn envelope(type_name: &str, ticket: &str, n: u32) -> Envelope {
         correlation_id: MessageId::derive(&["correlation", ticket]),
         causation_id: id,
         traceparent: None,
+        actor: None,
         category: None,
         data: to_raw_value(&Text {
             text: n.to_string(),

@@ -168,6 +168,7 @@ impl Shared {
             .submit_one(Input::Redrive {
                 instance,
                 discard_first,
+                actor: None,
             })
             .await
         {

@@ -118,7 +118,7 @@ async fn change_category(
     }
     // Each request is one of its own: to switch there, back, and there again is three switches.
     let request = MessageId::from(Uuid::now_v7());
-    let input = Input::change_category(&SERVICE, id.as_str(), &to, request, api.clock.now())
+    let input = Input::change_category(&SERVICE, id.as_str(), &to, None, request, api.clock.now())
         .map_err(|error| internal(error.to_string()))?;
     match api.submit(input).await? {
         Handled::Refused(Refusal::NotStarted) => Err(not_found(&id)),
@@ -163,6 +163,7 @@ impl Api {
             causation_id: id,
             traceparent: Some(traceparent),
             category: None,
+            actor: None,
             data,
         });
         match self.submit(input).await? {

@@ -13,6 +13,7 @@ pub async fn what_was_appended_is_read_back_unchanged(harness: &impl Harness) {
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         ),
         category: Some("domestic-1.0".to_owned()),
+        actor: contracts::Actor::parse("Ada L.").ok(),
         visibility: Visibility::Internal,
         commands: vec![StoredCommand {
             id: MessageId::derive(&["command"]),
