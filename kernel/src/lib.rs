@@ -8,6 +8,7 @@
 //! process refuses is recorded with its reason; any other leads to decisions, which are fed back to
 //! the process until it is quiet ([`settle`]). What comes out is to be stored in one append.
 
+mod backoff;
 mod category;
 mod instance;
 mod process;
@@ -15,6 +16,7 @@ mod refusal;
 mod registry;
 mod settle;
 
+pub use backoff::Backoff;
 pub use category::{Category, InvalidCategory};
 pub use instance::{Instance, NewRecord, Parked, Record};
 pub use process::{Decider, Due, Effect, Process, Trigger};
