@@ -11,6 +11,7 @@
 mod backoff;
 mod category;
 mod instance;
+mod patience;
 mod process;
 mod refusal;
 mod registry;
@@ -19,6 +20,7 @@ mod settle;
 pub use backoff::Backoff;
 pub use category::{Category, InvalidCategory};
 pub use instance::{Instance, NewRecord, Parked, Record};
+pub use patience::{Overdue, Patience};
 pub use process::{Decider, Due, Effect, Process, Trigger};
 pub use refusal::{Fault, Refusal, Unsettled};
 pub use registry::{Arrival, Content, Outcome, Registry};

@@ -64,6 +64,15 @@ pub trait Process: Decider {
     /// Whether nothing can happen any more: further inputs are refused without asking.
     fn is_finished(&self, state: &Self::State) -> bool;
 
+    /// Whether an instance in this state, which has run under another category so far, can go on under
+    /// this one; what will be otherwise from here on, in words for a person.
+    ///
+    /// # Errors
+    /// A [`Refusal`] with the reason why it cannot.
+    fn adopt(&self, _state: &Self::State) -> Result<Vec<String>, Refusal> {
+        Ok(vec![])
+    }
+
     /// Whether others may hear of a decision.
     fn is_public(&self, _event: &Self::Event) -> bool {
         true

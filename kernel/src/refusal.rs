@@ -15,6 +15,12 @@ pub enum Refusal {
     /// Everything is over.
     #[error("it is finished")]
     Finished,
+    /// It says again what was decided already: nothing is left to do for it.
+    #[error("{0}")]
+    Repeated(String),
+    /// It comes after what it belonged to was over: it is passed over.
+    #[error("{0}")]
+    Late(String),
     /// It does not apply to the present state, for this reason.
     #[error("{0}")]
     NotApplicable(String),
@@ -36,6 +42,18 @@ impl Refusal {
         Self::NotApplicable(reason.into())
     }
 
+    /// What it says was decided already, for this reason.
+    #[must_use]
+    pub fn repeated(reason: impl Into<String>) -> Self {
+        Self::Repeated(reason.into())
+    }
+
+    /// It comes too late, for this reason.
+    #[must_use]
+    pub fn late(reason: impl Into<String>) -> Self {
+        Self::Late(reason.into())
+    }
+
     /// The stored name of the kind of refusal.
     #[must_use]
     pub const fn code(&self) -> &'static str {
@@ -43,6 +61,8 @@ impl Refusal {
             Self::NotStarted => "notStarted",
             Self::AlreadyStarted => "alreadyStarted",
             Self::Finished => "finished",
+            Self::Repeated(_) => "repeated",
+            Self::Late(_) => "late",
             Self::NotApplicable(_) => "notApplicable",
             Self::DeadlineNotPending(_) => "deadlineNotPending",
             Self::UnknownCategory(_) => "unknownCategory",

@@ -281,27 +281,42 @@ impl<P: Process> Registry<P> {
         Ok(settled.into_iter().map(record).collect())
     }
 
+    /// What would be otherwise if an instance ran under another category from here on. Nothing is
+    /// changed.
+    ///
+    /// # Errors
+    /// Why it cannot: the refusal that the switch itself would meet with.
+    pub fn preview_category(
+        &self,
+        instance: &Instance<P::State>,
+        to: &Category,
+    ) -> Result<Vec<String>, Refusal> {
+        let (Some(from), Some(state)) = (&instance.category, &instance.state) else {
+            return Err(Refusal::NotStarted);
+        };
+        let Some(process) = self.processes.get(to) else {
+            return Err(Refusal::UnknownCategory(to.clone()));
+        };
+        if self
+            .known(from)
+            .is_ok_and(|process| process.is_finished(state))
+        {
+            return Err(Refusal::Finished);
+        }
+        if from == to {
+            return Err(Refusal::because(format!("it runs under {to} already")));
+        }
+        process.adopt(state)
+    }
+
     fn change_category(
         &self,
         instance: &Instance<P::State>,
         input_id: Uuid,
         to: &Category,
     ) -> Result<Records<P>, Unsettled> {
-        let (Some(from), Some(state)) = (&instance.category, &instance.state) else {
-            return Err(Refusal::NotStarted.into());
-        };
-        if !self.processes.contains_key(to) {
-            return Err(Refusal::UnknownCategory(to.clone()).into());
-        }
-        if self
-            .known(from)
-            .is_ok_and(|process| process.is_finished(state))
-        {
-            return Err(Refusal::Finished.into());
-        }
-        if from == to {
-            return Err(Refusal::because(format!("it runs under {to} already")).into());
-        }
+        self.preview_category(instance, to)?;
+        let from = instance.category.as_ref().ok_or(Refusal::NotStarted)?;
         let changed = Record::CategoryChanged {
             from: from.clone(),
             to: to.clone(),

@@ -6,8 +6,10 @@
 
 mod clock;
 mod faulty_store;
+mod patience;
 mod scenario;
 
 pub use clock::{ManualClock, ShiftedClock};
 pub use faulty_store::{Cut, FaultyStore};
+pub use patience::patience;
 pub use scenario::{Given, Then, given};

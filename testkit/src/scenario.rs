@@ -150,6 +150,12 @@ where
         self
     }
 
+    /// What comes in next is refused, for a reason that holds this text, and changes nothing.
+    #[track_caller]
+    pub fn and_refused(self, input: impl Into<P::Input>, reason: &str) -> Self {
+        self.and_when(input).is_refused(reason)
+    }
+
     /// What comes in next, after this was decided.
     pub fn and_when(self, input: impl Into<P::Input>) -> Self {
         self.given.when(input)
