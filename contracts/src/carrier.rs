@@ -2,6 +2,7 @@
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::shipment::Leg;
 use crate::{ServiceName, ShipmentId, message_set};
@@ -15,12 +16,37 @@ pub const STREAM_KIND: &str = "Carrier";
 pub const MANIFESTATION_ANSWERS: &[&str] = &[
     "LegManifestedByCarrier",
     "LegManifestationRejectedByCarrier",
+    "LegCancelledByCarrier",
+    "LegCancellationRejectedByCarrier",
 ];
 /// The answers that collection-booking waits for.
 pub const BOOKING_ANSWERS: &[&str] = &[
     "CollectionBookedByCarrier",
     "CollectionBookingRejectedByCarrier",
+    "CollectionCancelledByCarrier",
+    "CollectionCancellationRejectedByCarrier",
 ];
+
+/// What the key of a request that cancels another ends with.
+const CANCEL: &str = "/cancel";
+
+/// The key of the n-th request to cancel the request of this key. One that is made anew is a request of
+/// its own, since a carrier gives the first answer to a repeated key.
+#[must_use]
+pub fn cancellation_key(cancels: &str, nth: u32) -> String {
+    match nth {
+        0 | 1 => format!("{cancels}{CANCEL}"),
+        nth => format!("{cancels}{CANCEL}/{nth}"),
+    }
+}
+
+/// Whether a key is of some request to cancel the request of that key.
+#[must_use]
+pub fn is_cancellation_of(key: &str, cancels: &str) -> bool {
+    key.strip_prefix(cancels)
+        .and_then(|rest| rest.strip_prefix(CANCEL))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
 
 /// Command: take a leg.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +70,8 @@ pub struct BookCollectionWithCarrier {
     pub idempotency_key: String,
     /// The shipment.
     pub shipment_id: ShipmentId,
+    /// The carrier of the first leg.
+    pub carrier_id: Uuid,
     /// The tracking number of the leg that begins at the collection.
     pub tracking_number: String,
     /// Where the parcel is.
@@ -52,11 +80,44 @@ pub struct BookCollectionWithCarrier {
     pub collection_date: Date,
 }
 
+/// Command: give up a leg, whether the request to take it was answered, is still being worked on, or has
+/// yet to come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CancelLegWithCarrier {
+    /// The same for each repetition of this request, which has one effect.
+    pub idempotency_key: String,
+    /// The key of the request that is to have no effect any more.
+    pub cancels: String,
+    /// The shipment.
+    pub shipment_id: ShipmentId,
+    /// The carrier.
+    pub carrier_id: Uuid,
+    /// Position of the leg, from 1.
+    pub position: u32,
+}
+
+/// Command: do not collect the parcel, whatever became of the request to do so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CancelCollectionWithCarrier {
+    /// The same for each repetition of this request, which has one effect.
+    pub idempotency_key: String,
+    /// The key of the request that is to have no effect any more.
+    pub cancels: String,
+    /// The shipment.
+    pub shipment_id: ShipmentId,
+    /// The carrier.
+    pub carrier_id: Uuid,
+}
+
 message_set! {
     /// What carriers are asked to do.
     pub enum CarrierCommand {
         ManifestLeg(ManifestLegWithCarrier) = "ManifestLegWithCarrier",
         BookCollection(BookCollectionWithCarrier) = "BookCollectionWithCarrier",
+        CancelLeg(CancelLegWithCarrier) = "CancelLegWithCarrier",
+        CancelCollection(CancelCollectionWithCarrier) = "CancelCollectionWithCarrier",
     }
 }
 
@@ -68,6 +129,12 @@ pub struct CarrierRequestReceived {
     pub idempotency_key: String,
     /// The answer that will be given.
     pub answer: Answer,
+    /// The key of the request that this one cancels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancels: Option<String>,
+    /// The carrier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier_id: Option<Uuid>,
 }
 
 /// What a carrier answers to a request.
@@ -104,6 +171,25 @@ pub enum Answer {
         /// Set when the carrier changes its mind later: the reference under which it then books.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         booked_later: Option<String>,
+    },
+    /// The leg is given up.
+    LegCancelled {
+        /// Position of the leg, from 1.
+        position: u32,
+    },
+    /// The leg is not given up.
+    LegCancellationRejected {
+        /// Position of the leg, from 1.
+        position: u32,
+        /// Why.
+        failure: String,
+    },
+    /// The parcel will not be collected.
+    CollectionCancelled {},
+    /// The parcel will be collected all the same.
+    CollectionCancellationRejected {
+        /// Why.
+        failure: String,
     },
 }
 
@@ -151,6 +237,46 @@ pub struct CollectionBookingRejectedByCarrier {
     pub failure: String,
 }
 
+/// The leg is given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LegCancelledByCarrier {
+    /// The request's key.
+    pub idempotency_key: String,
+    /// Position of the leg, from 1.
+    pub position: u32,
+}
+
+/// The leg is not given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LegCancellationRejectedByCarrier {
+    /// The request's key.
+    pub idempotency_key: String,
+    /// Position of the leg, from 1.
+    pub position: u32,
+    /// Why.
+    pub failure: String,
+}
+
+/// The parcel will not be collected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CollectionCancelledByCarrier {
+    /// The request's key.
+    pub idempotency_key: String,
+}
+
+/// The parcel will be collected all the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CollectionCancellationRejectedByCarrier {
+    /// The request's key.
+    pub idempotency_key: String,
+    /// Why.
+    pub failure: String,
+}
+
 message_set! {
     /// What stands in the carriers' ledger.
     pub enum CarrierEvent {
@@ -160,5 +286,11 @@ message_set! {
         CollectionBooked(CollectionBookedByCarrier) = "CollectionBookedByCarrier",
         CollectionRejected(CollectionBookingRejectedByCarrier)
             = "CollectionBookingRejectedByCarrier",
+        LegCancelled(LegCancelledByCarrier) = "LegCancelledByCarrier",
+        LegCancellationRejected(LegCancellationRejectedByCarrier)
+            = "LegCancellationRejectedByCarrier",
+        CollectionCancelled(CollectionCancelledByCarrier) = "CollectionCancelledByCarrier",
+        CollectionCancellationRejected(CollectionCancellationRejectedByCarrier)
+            = "CollectionCancellationRejectedByCarrier",
     }
 }

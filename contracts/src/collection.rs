@@ -4,8 +4,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::shipment::{Failure, ManifestedLeg, Nothing, payloads};
-use crate::{ServiceName, ShipmentId, message_set};
+use crate::shipment::{
+    Failure, ManifestedLeg, Nothing, StepRetried, StepTimedOut, Undo, Undone, payloads,
+};
+use crate::{Round, ServiceName, ShipmentId, message_set};
 
 /// The service's name.
 pub const SERVICE: ServiceName = ServiceName::new("collection-booking");
@@ -13,7 +15,12 @@ pub const SERVICE: ServiceName = ServiceName::new("collection-booking");
 pub const STREAM_KIND: &str = "Collection";
 
 /// The events that tell shipment-process how the booking ended.
-pub const OUTCOMES: &[&str] = &["CollectionBooked", "CollectionBookingSubprocessFailed"];
+pub const OUTCOMES: &[&str] = &[
+    "CollectionBooked",
+    "CollectionBookingSubprocessFailed",
+    "CollectionBookingCancelled",
+    "CollectionBookingCancellationFailed",
+];
 
 /// What is to be collected, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +34,9 @@ pub struct CollectionRequest {
     pub collection_date: Date,
     /// IANA name of the time zone of the collection.
     pub time_zone: String,
+    /// Which time it is.
+    #[serde(default, skip_serializing_if = "Round::is_first")]
+    pub round: Round,
 }
 
 payloads! { CollectionRequest:
@@ -34,6 +44,11 @@ payloads! { CollectionRequest:
     CreateCollectionBooking,
     /// The request was taken in.
     CollectionBookingInitialized,
+}
+
+payloads! { Undo:
+    /// Command: cancel the collection, if it is or may be booked.
+    CancelCollectionBooking,
 }
 
 /// It is known when the carrier will be asked.
@@ -50,6 +65,9 @@ pub struct CollectionBookingScheduled {
 pub struct CollectionBooked {
     /// The carrier's reference of the booking.
     pub booking_reference: String,
+    /// Which time it is.
+    #[serde(default, skip_serializing_if = "Round::is_first")]
+    pub round: Round,
 }
 
 payloads! { Nothing:
@@ -57,7 +75,16 @@ payloads! { Nothing:
     CollectionBookingWithCarrierStarted,
 }
 
+payloads! { Undone:
+    /// The carrier was asked to cancel the collection.
+    CollectionBookingCancellationStarted,
+    /// No collection is booked.
+    CollectionBookingCancelled,
+}
+
 payloads! { Failure:
+    /// The carrier has not cancelled the collection, or has not said so.
+    CollectionBookingCancellationFailed,
     /// There is no time at which the booking could be made.
     CollectionBookingSchedulingFailed,
     /// The collection is not booked.
@@ -68,6 +95,7 @@ message_set! {
     /// What collection-booking is asked to do.
     pub enum CollectionCommand {
         Create(CreateCollectionBooking) = "CreateCollectionBooking",
+        Cancel(CancelCollectionBooking) = "CancelCollectionBooking",
     }
 }
 
@@ -81,5 +109,12 @@ message_set! {
             = "CollectionBookingWithCarrierStarted",
         Booked(CollectionBooked) = "CollectionBooked",
         Failed(CollectionBookingSubprocessFailed) = "CollectionBookingSubprocessFailed",
+        CancellationStarted(CollectionBookingCancellationStarted)
+            = "CollectionBookingCancellationStarted",
+        Cancelled(CollectionBookingCancelled) = "CollectionBookingCancelled",
+        CancellationFailed(CollectionBookingCancellationFailed)
+            = "CollectionBookingCancellationFailed",
+        StepTimedOut(StepTimedOut) = "StepTimedOut",
+        StepRetried(StepRetried) = "StepRetried",
     }
 }

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::shipment::{Document, Failure, Leg, ManifestedLeg, payloads};
-use crate::{ServiceName, ShipmentId, message_set};
+use crate::shipment::{
+    Document, Failure, Leg, ManifestedLeg, StepRetried, StepTimedOut, Undo, Undone, payloads,
+};
+use crate::{Round, ServiceName, ShipmentId, message_set};
 
 /// The service's name.
 pub const SERVICE: ServiceName = ServiceName::new("manifestation");
@@ -22,6 +24,8 @@ pub const OUTCOMES: &[&str] = &[
     "ShipmentReceiptGenerationFailed",
     "ShipmentCombinedDocumentGenerated",
     "ShipmentCombinedDocumentGenerationFailed",
+    "ShipmentManifestationCancelled",
+    "ShipmentManifestationCancellationFailed",
 ];
 
 /// What a command says of a shipment that is not manifested yet. Each command carries the legs, so
@@ -33,6 +37,9 @@ pub struct PlannedShipment {
     pub shipment_id: ShipmentId,
     /// Its legs, in the order of the journey.
     pub legs: Vec<Leg>,
+    /// Which time it is.
+    #[serde(default, skip_serializing_if = "Round::is_first")]
+    pub round: Round,
 }
 
 /// What a command says of a shipment whose legs are manifested.
@@ -43,6 +50,9 @@ pub struct ManifestedShipment {
     pub shipment_id: ShipmentId,
     /// Its legs with their tracking numbers.
     pub manifested_legs: Vec<ManifestedLeg>,
+    /// Which time it is.
+    #[serde(default, skip_serializing_if = "Round::is_first")]
+    pub round: Round,
 }
 
 payloads! { PlannedShipment:
@@ -63,6 +73,11 @@ payloads! { ManifestedShipment:
     GenerateCombinedDocument,
 }
 
+payloads! { Undo:
+    /// Command: cancel with their carriers whatever legs may be manifested.
+    CancelShipmentManifestation,
+}
+
 /// The shipment was taken in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -73,12 +88,26 @@ pub struct ShipmentInitialized {
     pub legs: Vec<Leg>,
 }
 
+/// The shipment has other legs from here on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShipmentReplanned {
+    /// Its legs, in the order of the journey.
+    pub legs: Vec<Leg>,
+    /// Which time it is.
+    #[serde(default, skip_serializing_if = "Round::is_first")]
+    pub round: Round,
+}
+
 /// The carrier was asked to take a leg.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShipmentLegManifestationStarted {
     /// Position of the leg, from 1.
     pub position: u32,
+    /// Which time it is.
+    #[serde(default, skip_serializing_if = "Round::is_first")]
+    pub round: Round,
 }
 
 /// The carrier has taken a leg.
@@ -91,7 +120,7 @@ pub struct ShipmentLegManifested {
     pub tracking_number: String,
 }
 
-/// The carrier has not taken a leg.
+/// The carrier has not taken a leg, or has not said so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShipmentLegManifestationFailed {
@@ -99,6 +128,48 @@ pub struct ShipmentLegManifestationFailed {
     pub position: u32,
     /// Why.
     pub failure: String,
+    /// Whether the carrier may have taken it all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_be_manifested: bool,
+}
+
+/// A leg, as its carrier was asked or has agreed to cancel it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LegToCancel {
+    /// Position of the leg, from 1.
+    pub position: u32,
+}
+
+payloads! { LegToCancel:
+    /// The carrier was asked to cancel a leg.
+    ShipmentLegManifestationCancellationStarted,
+    /// The carrier has cancelled a leg.
+    ShipmentLegManifestationCancelled,
+}
+
+/// The carrier has not cancelled a leg, or has not said so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShipmentLegManifestationCancellationFailed {
+    /// Position of the leg, from 1.
+    pub position: u32,
+    /// Why.
+    pub failure: String,
+}
+
+/// Not every leg was manifested.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShipmentManifestationFailed {
+    /// The reason; it names the step and the leg.
+    pub failure: String,
+    /// Which time it is.
+    #[serde(default, skip_serializing_if = "Round::is_first")]
+    pub round: Round,
+    /// The positions of the legs that are or may be manifested with their carriers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub legs_to_cancel: Vec<u32>,
 }
 
 /// Every leg has its tracking number.
@@ -107,6 +178,16 @@ pub struct ShipmentLegManifestationFailed {
 pub struct ShipmentManifested {
     /// The legs with their tracking numbers.
     pub manifested_legs: Vec<ManifestedLeg>,
+    /// Which time it is.
+    #[serde(default, skip_serializing_if = "Round::is_first")]
+    pub round: Round,
+}
+
+payloads! { Undone:
+    /// Legs are being cancelled, the last one first.
+    ShipmentManifestationCancellationStarted,
+    /// No leg is manifested any more.
+    ShipmentManifestationCancelled,
 }
 
 payloads! { Document:
@@ -123,8 +204,8 @@ payloads! { Document:
 payloads! { Failure:
     /// There is no customs invoice.
     CustomsInvoiceGenerationFailed,
-    /// Not every leg was manifested.
-    ShipmentManifestationFailed,
+    /// Some legs could not be cancelled.
+    ShipmentManifestationCancellationFailed,
     /// There are no labels.
     ShipmentLabelsGenerationFailed,
     /// There is no receipt.
@@ -142,6 +223,7 @@ message_set! {
         GenerateLabels(GenerateShipmentLabels) = "GenerateShipmentLabels",
         GenerateReceipt(GenerateShipmentReceipt) = "GenerateShipmentReceipt",
         GenerateCombinedDocument(GenerateCombinedDocument) = "GenerateCombinedDocument",
+        Cancel(CancelShipmentManifestation) = "CancelShipmentManifestation",
     }
 }
 
@@ -149,6 +231,7 @@ message_set! {
     /// What happens to a shipment at manifestation.
     pub enum ShipmentEvent {
         Initialized(ShipmentInitialized) = "ShipmentInitialized",
+        Replanned(ShipmentReplanned) = "ShipmentReplanned",
         CustomsInvoiceGenerated(CustomsInvoiceGenerated) = "CustomsInvoiceGenerated",
         CustomsInvoiceFailed(CustomsInvoiceGenerationFailed) = "CustomsInvoiceGenerationFailed",
         LegStarted(ShipmentLegManifestationStarted) = "ShipmentLegManifestationStarted",
@@ -164,5 +247,17 @@ message_set! {
             = "ShipmentCombinedDocumentGenerated",
         CombinedDocumentFailed(ShipmentCombinedDocumentGenerationFailed)
             = "ShipmentCombinedDocumentGenerationFailed",
+        CancellationStarted(ShipmentManifestationCancellationStarted)
+            = "ShipmentManifestationCancellationStarted",
+        LegCancellationStarted(ShipmentLegManifestationCancellationStarted)
+            = "ShipmentLegManifestationCancellationStarted",
+        LegCancelled(ShipmentLegManifestationCancelled) = "ShipmentLegManifestationCancelled",
+        LegCancellationFailed(ShipmentLegManifestationCancellationFailed)
+            = "ShipmentLegManifestationCancellationFailed",
+        Cancelled(ShipmentManifestationCancelled) = "ShipmentManifestationCancelled",
+        CancellationFailed(ShipmentManifestationCancellationFailed)
+            = "ShipmentManifestationCancellationFailed",
+        StepTimedOut(StepTimedOut) = "StepTimedOut",
+        StepRetried(StepRetried) = "StepRetried",
     }
 }

@@ -3,8 +3,10 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::shipment::{Document, Failure, Leg, ManifestedLeg, Nothing, payloads};
-use crate::{ServiceName, ShipmentId, message_set};
+use crate::shipment::{
+    Document, Failure, Leg, ManifestedLeg, Nothing, StepRetried, StepTimedOut, payloads,
+};
+use crate::{Round, ServiceName, ShipmentId, message_set};
 
 /// The service's name.
 pub const SERVICE: ServiceName = ServiceName::new("shipment-process");
@@ -25,6 +27,39 @@ pub struct ProcessShipment {
     pub time_zone: String,
 }
 
+/// Command: cancel the shipment, and undo what was done for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CancelShipment {
+    /// Why, in words of whoever asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Command: send other legs than those that were asked for, which are not manifested yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AmendShipmentLegs {
+    /// The legs, at least one, in the order of the journey.
+    pub legs: Vec<Leg>,
+}
+
+/// Command: book the collection anew, after the booking has failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RebookCollection {
+    /// Another day than the one so far, in the shipment's time zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collection_date: Option<Date>,
+}
+
+payloads! { Nothing:
+    /// Command: try the step that has failed again.
+    RetryFailedStep,
+    /// Command: generate the documents again, once everything is done.
+    RegenerateDocuments,
+}
+
 /// The process has started, under the category that was decided for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,6 +72,65 @@ pub struct ShipmentProcessStarted {
     pub collection_date: Date,
     /// IANA name of the time zone of the collection.
     pub time_zone: String,
+}
+
+/// Somebody wants the shipment to be cancelled.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShipmentCancellationRequested {
+    /// Why, in words of whoever asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The shipment has other legs from here on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShipmentLegsAmended {
+    /// The legs, in the order of the journey.
+    pub legs: Vec<Leg>,
+    /// The round of what is begun anew with them.
+    pub round: Round,
+}
+
+/// The collection is to be booked anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CollectionRebookingRequested {
+    /// Another day than the one so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collection_date: Option<Date>,
+    /// The round of the booking.
+    pub round: Round,
+}
+
+/// The step that had failed is tried again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShipmentProcessRetried {
+    /// The step that had failed.
+    pub step: String,
+    /// The round of what is begun anew.
+    pub round: Round,
+}
+
+/// The documents are to be generated again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DocumentsRegenerationRequested {
+    /// The round of the documents.
+    pub round: Round,
+}
+
+/// Not every leg was manifested.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShipmentManifestationFailed {
+    /// The reason; it names the step.
+    pub failure: String,
+    /// Whether some legs are, or may be, manifested.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_be_manifested: bool,
 }
 
 /// Every leg has its tracking number.
@@ -76,6 +170,20 @@ payloads! { Nothing:
     ShipmentProcessCompletionChecked,
     /// Everything is done.
     ShipmentProcessCompleted,
+    /// What was done is being undone, the last thing first.
+    ShipmentProcessCompensationStarted,
+    /// The collection is being cancelled.
+    CollectionBookingCancellationStarted,
+    /// No collection is booked.
+    CollectionBookingCancellationCompleted,
+    /// The legs are being cancelled.
+    ShipmentManifestationCancellationStarted,
+    /// No leg is manifested.
+    ShipmentManifestationCancellationCompleted,
+    /// Nothing is left of what was done with carriers.
+    ShipmentProcessCompensationCompleted,
+    /// The shipment is cancelled.
+    ShipmentProcessCancelled,
 }
 
 payloads! { Document:
@@ -92,8 +200,6 @@ payloads! { Document:
 payloads! { Failure:
     /// There is no customs invoice.
     CustomsInvoiceGenerationFailed,
-    /// Not every leg was manifested.
-    ShipmentManifestationFailed,
     /// There are no labels.
     ShipmentLabelsGenerationFailed,
     /// There is no receipt.
@@ -106,6 +212,12 @@ payloads! { Failure:
     CollectionBookingFailed,
     /// The process has failed.
     ShipmentProcessFailed,
+    /// The collection could not be cancelled.
+    CollectionBookingCancellationFailed,
+    /// Some legs could not be cancelled.
+    ShipmentManifestationCancellationFailed,
+    /// What was done could not be undone: a person has to see to it.
+    ShipmentProcessCompensationFailed,
 }
 
 message_set! {
@@ -143,5 +255,31 @@ message_set! {
         CompletionChecked(ShipmentProcessCompletionChecked) = "ShipmentProcessCompletionChecked",
         Completed(ShipmentProcessCompleted) = "ShipmentProcessCompleted",
         Failed(ShipmentProcessFailed) = "ShipmentProcessFailed",
+        CancellationRequested(ShipmentCancellationRequested) = "ShipmentCancellationRequested",
+        LegsAmended(ShipmentLegsAmended) = "ShipmentLegsAmended",
+        RebookingRequested(CollectionRebookingRequested) = "CollectionRebookingRequested",
+        Retried(ShipmentProcessRetried) = "ShipmentProcessRetried",
+        RegenerationRequested(DocumentsRegenerationRequested) = "DocumentsRegenerationRequested",
+        CompensationStarted(ShipmentProcessCompensationStarted)
+            = "ShipmentProcessCompensationStarted",
+        BookingCancellationStarted(CollectionBookingCancellationStarted)
+            = "CollectionBookingCancellationStarted",
+        BookingCancellationCompleted(CollectionBookingCancellationCompleted)
+            = "CollectionBookingCancellationCompleted",
+        BookingCancellationFailed(CollectionBookingCancellationFailed)
+            = "CollectionBookingCancellationFailed",
+        ManifestationCancellationStarted(ShipmentManifestationCancellationStarted)
+            = "ShipmentManifestationCancellationStarted",
+        ManifestationCancellationCompleted(ShipmentManifestationCancellationCompleted)
+            = "ShipmentManifestationCancellationCompleted",
+        ManifestationCancellationFailed(ShipmentManifestationCancellationFailed)
+            = "ShipmentManifestationCancellationFailed",
+        CompensationCompleted(ShipmentProcessCompensationCompleted)
+            = "ShipmentProcessCompensationCompleted",
+        CompensationFailed(ShipmentProcessCompensationFailed)
+            = "ShipmentProcessCompensationFailed",
+        Cancelled(ShipmentProcessCancelled) = "ShipmentProcessCancelled",
+        StepTimedOut(StepTimedOut) = "StepTimedOut",
+        StepRetried(StepRetried) = "StepRetried",
     }
 }

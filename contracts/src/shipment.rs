@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::{Round, ShipmentId};
+
 /// One part of a shipment's journey. Its position in the shipment identifies it: two legs may use
 /// the same carrier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +42,9 @@ pub struct Nothing {}
 pub struct Failure {
     /// The reason; it names the step.
     pub failure: String,
+    /// Which time it is.
+    #[serde(default, skip_serializing_if = "Round::is_first")]
+    pub round: Round,
 }
 
 impl Failure {
@@ -48,7 +53,14 @@ impl Failure {
     pub fn because(failure: impl Into<String>) -> Self {
         Self {
             failure: failure.into(),
+            round: Round::FIRST,
         }
+    }
+
+    /// The same, of this round.
+    #[must_use]
+    pub fn in_round(self, round: Round) -> Self {
+        Self { round, ..self }
     }
 }
 
@@ -58,6 +70,49 @@ impl Failure {
 pub struct Document {
     /// Its address.
     pub address: String,
+    /// Which time it is.
+    #[serde(default, skip_serializing_if = "Round::is_first")]
+    pub round: Round,
+}
+
+/// Work that is undone, or to be undone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Undo {
+    /// The shipment.
+    pub shipment_id: ShipmentId,
+    /// Which time the work was done.
+    #[serde(default, skip_serializing_if = "Round::is_first")]
+    pub round: Round,
+}
+
+/// That work is undone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Undone {
+    /// Which time the work was done.
+    #[serde(default, skip_serializing_if = "Round::is_first")]
+    pub round: Round,
+}
+
+/// A step was not answered in time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepTimedOut {
+    /// The step's name.
+    pub step: String,
+    /// How many attempts have met with silence by now.
+    pub attempt: u32,
+}
+
+/// A step was asked for again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepRetried {
+    /// The step's name.
+    pub step: String,
+    /// How many attempts have met with silence before.
+    pub attempt: u32,
 }
 
 /// Declares a newtype payload over one of the shared values, so that each event is a type of its own.

@@ -6,11 +6,13 @@
 use std::fmt::Write;
 
 use contracts::carrier::*;
-use contracts::collection::*;
+use contracts::collection::{self, *};
 use contracts::manifestation::{self, *};
 use contracts::process::{self, *};
-use contracts::shipment::{Document, Failure, Leg, ManifestedLeg, Nothing};
-use contracts::{Envelope, Kind, MessageId, MessageSet, ShipmentId, TraceParent};
+use contracts::shipment::{
+    Document, Failure, Leg, ManifestedLeg, Nothing, StepRetried, StepTimedOut, Undo, Undone,
+};
+use contracts::{Envelope, Kind, MessageId, MessageSet, Round, ShipmentId, TraceParent};
 use uuid::Uuid;
 
 fn id() -> ShipmentId {
@@ -38,6 +40,7 @@ fn planned() -> PlannedShipment {
     PlannedShipment {
         shipment_id: id(),
         legs: vec![leg()],
+        round: Round::FIRST,
     }
 }
 
@@ -45,6 +48,36 @@ fn manifested() -> ManifestedShipment {
     ManifestedShipment {
         shipment_id: id(),
         manifested_legs: vec![manifested_leg()],
+        round: Round::FIRST,
+    }
+}
+
+fn later() -> Round {
+    Round::FIRST.next()
+}
+
+fn undo() -> Undo {
+    Undo {
+        shipment_id: id(),
+        round: later(),
+    }
+}
+
+fn undone() -> Undone {
+    Undone { round: later() }
+}
+
+fn timed_out() -> StepTimedOut {
+    StepTimedOut {
+        step: "ShipmentManifestation".to_owned(),
+        attempt: 1,
+    }
+}
+
+fn retried() -> StepRetried {
+    StepRetried {
+        step: "ShipmentManifestation".to_owned(),
+        attempt: 1,
     }
 }
 
@@ -55,6 +88,7 @@ fn failure() -> Failure {
 fn document() -> Document {
     Document {
         address: "https://documents/labels".to_owned(),
+        round: Round::FIRST,
     }
 }
 
@@ -64,6 +98,7 @@ fn request() -> CollectionRequest {
         leg: manifested_leg(),
         collection_date: jiff::civil::date(2024, 5, 27),
         time_zone: "Europe/London".to_owned(),
+        round: Round::FIRST,
     }
 }
 
@@ -126,7 +161,11 @@ fn every_message_is_frozen() {
                 manifested_legs: vec![manifested_leg()],
             }
             .into(),
-            process::ShipmentManifestationFailed(failure()).into(),
+            process::ShipmentManifestationFailed {
+                failure: "a reason".to_owned(),
+                may_be_manifested: true,
+            }
+            .into(),
             ShipmentLabelsGenerationStarted(Nothing {}).into(),
             ShipmentLabelsGenerationCompleted(document()).into(),
             process::ShipmentLabelsGenerationFailed(failure()).into(),
@@ -147,6 +186,38 @@ fn every_message_is_frozen() {
             ShipmentProcessCompletionChecked(Nothing {}).into(),
             ShipmentProcessCompleted(Nothing {}).into(),
             ShipmentProcessFailed(failure()).into(),
+            ShipmentCancellationRequested {
+                reason: Some("a reason".to_owned()),
+            }
+            .into(),
+            ShipmentLegsAmended {
+                legs: vec![leg()],
+                round: later(),
+            }
+            .into(),
+            CollectionRebookingRequested {
+                collection_date: Some(jiff::civil::date(2024, 5, 28)),
+                round: later(),
+            }
+            .into(),
+            ShipmentProcessRetried {
+                step: "ShipmentManifestation".to_owned(),
+                round: later(),
+            }
+            .into(),
+            DocumentsRegenerationRequested { round: later() }.into(),
+            ShipmentProcessCompensationStarted(Nothing {}).into(),
+            process::CollectionBookingCancellationStarted(Nothing {}).into(),
+            CollectionBookingCancellationCompleted(Nothing {}).into(),
+            process::CollectionBookingCancellationFailed(failure()).into(),
+            process::ShipmentManifestationCancellationStarted(Nothing {}).into(),
+            ShipmentManifestationCancellationCompleted(Nothing {}).into(),
+            process::ShipmentManifestationCancellationFailed(failure()).into(),
+            ShipmentProcessCompensationCompleted(Nothing {}).into(),
+            ShipmentProcessCompensationFailed(failure()).into(),
+            ShipmentProcessCancelled(Nothing {}).into(),
+            timed_out().into(),
+            retried().into(),
         ],
     );
     freeze::<ManifestationCommand>(
@@ -159,6 +230,7 @@ fn every_message_is_frozen() {
             GenerateShipmentLabels(manifested()).into(),
             GenerateShipmentReceipt(manifested()).into(),
             GenerateCombinedDocument(manifested()).into(),
+            CancelShipmentManifestation(undo()).into(),
         ],
     );
     freeze::<ShipmentEvent>(
@@ -170,9 +242,18 @@ fn every_message_is_frozen() {
                 legs: vec![leg()],
             }
             .into(),
+            ShipmentReplanned {
+                legs: vec![leg()],
+                round: later(),
+            }
+            .into(),
             CustomsInvoiceGenerated(document()).into(),
             manifestation::CustomsInvoiceGenerationFailed(failure()).into(),
-            ShipmentLegManifestationStarted { position: 1 }.into(),
+            ShipmentLegManifestationStarted {
+                position: 1,
+                round: later(),
+            }
+            .into(),
             ShipmentLegManifested {
                 position: 1,
                 tracking_number: "T1".to_owned(),
@@ -181,25 +262,47 @@ fn every_message_is_frozen() {
             ShipmentLegManifestationFailed {
                 position: 1,
                 failure: "a reason".to_owned(),
+                may_be_manifested: true,
             }
             .into(),
             ShipmentManifested {
                 manifested_legs: vec![manifested_leg()],
+                round: later(),
             }
             .into(),
-            manifestation::ShipmentManifestationFailed(failure()).into(),
+            manifestation::ShipmentManifestationFailed {
+                failure: "a reason".to_owned(),
+                round: later(),
+                legs_to_cancel: vec![1],
+            }
+            .into(),
             ShipmentLabelsGenerated(document()).into(),
             manifestation::ShipmentLabelsGenerationFailed(failure()).into(),
             ShipmentReceiptGenerated(document()).into(),
             ShipmentReceiptGenerationFailed(failure()).into(),
             ShipmentCombinedDocumentGenerated(document()).into(),
-            ShipmentCombinedDocumentGenerationFailed(failure()).into(),
+            ShipmentCombinedDocumentGenerationFailed(failure().in_round(later())).into(),
+            manifestation::ShipmentManifestationCancellationStarted(undone()).into(),
+            ShipmentLegManifestationCancellationStarted(LegToCancel { position: 1 }).into(),
+            ShipmentLegManifestationCancelled(LegToCancel { position: 1 }).into(),
+            ShipmentLegManifestationCancellationFailed {
+                position: 1,
+                failure: "a reason".to_owned(),
+            }
+            .into(),
+            ShipmentManifestationCancelled(undone()).into(),
+            manifestation::ShipmentManifestationCancellationFailed(failure()).into(),
+            timed_out().into(),
+            retried().into(),
         ],
     );
     freeze::<CollectionCommand>(
         &mut text,
         "to collection-booking",
-        vec![CreateCollectionBooking(request()).into()],
+        vec![
+            CreateCollectionBooking(request()).into(),
+            CancelCollectionBooking(undo()).into(),
+        ],
     );
     freeze::<CollectionEvent>(
         &mut text,
@@ -214,9 +317,15 @@ fn every_message_is_frozen() {
             CollectionBookingWithCarrierStarted(Nothing {}).into(),
             CollectionBooked {
                 booking_reference: "B1".to_owned(),
+                round: later(),
             }
             .into(),
             CollectionBookingSubprocessFailed(failure()).into(),
+            collection::CollectionBookingCancellationStarted(undone()).into(),
+            CollectionBookingCancelled(undone()).into(),
+            collection::CollectionBookingCancellationFailed(failure()).into(),
+            timed_out().into(),
+            retried().into(),
         ],
     );
     freeze::<CarrierCommand>(
@@ -233,9 +342,25 @@ fn every_message_is_frozen() {
             BookCollectionWithCarrier {
                 idempotency_key: key(),
                 shipment_id: id(),
+                carrier_id: leg().carrier_id,
                 tracking_number: "T1".to_owned(),
                 collection: "GB-collection1".to_owned(),
                 collection_date: jiff::civil::date(2024, 5, 27),
+            }
+            .into(),
+            CancelLegWithCarrier {
+                idempotency_key: cancellation_key(&key(), 1),
+                cancels: key(),
+                shipment_id: id(),
+                carrier_id: leg().carrier_id,
+                position: 1,
+            }
+            .into(),
+            CancelCollectionWithCarrier {
+                idempotency_key: cancellation_key(&key(), 2),
+                cancels: key(),
+                shipment_id: id(),
+                carrier_id: leg().carrier_id,
             }
             .into(),
         ],
@@ -251,6 +376,8 @@ fn every_message_is_frozen() {
             CarrierRequestReceived {
                 idempotency_key: key(),
                 answer: rejected,
+                cancels: Some(key()),
+                carrier_id: Some(leg().carrier_id),
             }
             .into(),
             LegManifestedByCarrier {
@@ -271,6 +398,26 @@ fn every_message_is_frozen() {
             }
             .into(),
             CollectionBookingRejectedByCarrier {
+                idempotency_key: key(),
+                failure: "a reason".to_owned(),
+            }
+            .into(),
+            LegCancelledByCarrier {
+                idempotency_key: key(),
+                position: 1,
+            }
+            .into(),
+            LegCancellationRejectedByCarrier {
+                idempotency_key: key(),
+                position: 1,
+                failure: "a reason".to_owned(),
+            }
+            .into(),
+            CollectionCancelledByCarrier {
+                idempotency_key: key(),
+            }
+            .into(),
+            CollectionCancellationRejectedByCarrier {
                 idempotency_key: key(),
                 failure: "a reason".to_owned(),
             }
