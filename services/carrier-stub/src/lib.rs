@@ -1,9 +1,11 @@
 //! Stands for the carriers' systems: answers after a while, and what it answers is told by the last
-//! character of the shipment's id.
+//! character of the shipment's id, or by the carrier.
 //!
 //! It never has a second effect for a repeated request: it keeps a ledger. Start with [`Carriers`], the
 //! process; [`start`] runs it.
 
+mod behaviour;
+mod ledger;
 mod process;
 
 use std::sync::Arc;
@@ -14,7 +16,9 @@ use jiff::SignedDuration;
 use kernel::{Category, Registry};
 use runtime::Environment;
 
-pub use process::{Carriers, Input, Ledger};
+pub use behaviour::{Behaviour, Behaviours, Input};
+pub use ledger::Ledger;
+pub use process::Carriers;
 
 /// Starts the service.
 ///
@@ -25,7 +29,24 @@ pub fn start(settings: &Settings, environment: &Environment) -> anyhow::Result<H
     let process = Carriers {
         delay: SignedDuration::from_millis(settings.delay_ms),
         books_late_after: SignedDuration::from_millis(settings.books_late_after_ms),
+        behaviours: settings
+            .carriers
+            .iter()
+            .map(|(id, carrier)| (*id, behaviour(carrier)))
+            .collect(),
     };
     let registry = Registry::single(Category::parse("carrier-1.0")?, process);
     Hosted::start(&SERVICE, Arc::new(registry), environment)
+}
+
+fn behaviour(carrier: &host::Carrier) -> Behaviour {
+    match carrier.behaviour {
+        host::Behaviour::RefusesManifestation => Behaviour::RefusesManifestation,
+        host::Behaviour::NeverAnswers => Behaviour::NeverAnswers,
+        host::Behaviour::AnswersAfter => {
+            Behaviour::AnswersAfter(SignedDuration::from_millis(carrier.after_ms))
+        }
+        host::Behaviour::AnswersTwice => Behaviour::AnswersTwice,
+        host::Behaviour::RefusesCancellation => Behaviour::RefusesCancellation,
+    }
 }

@@ -1,37 +1,14 @@
 //! The ledger of the carriers: each request is answered once, after a while, and a repetition gets
 //! the same answer again.
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use contracts::carrier::{
-    Answer, BookCollectionWithCarrier, CarrierEvent, CarrierRequestReceived,
-    CollectionBookedByCarrier, CollectionBookingRejectedByCarrier,
-    LegManifestationRejectedByCarrier, LegManifestedByCarrier, ManifestLegWithCarrier,
-};
-use contracts::{MessageId, ShipmentId, message_set};
+use contracts::carrier::{CarrierEvent, CarrierRequestReceived, CollectionBookedByCarrier};
 use jiff::{SignedDuration, Timestamp};
 use kernel::{Decider, Due, Effect, Process, Refusal, Trigger};
 
-message_set! {
-    /// What carriers take in.
-    pub enum Input {
-        ManifestLeg(ManifestLegWithCarrier) = "ManifestLegWithCarrier",
-        BookCollection(BookCollectionWithCarrier) = "BookCollectionWithCarrier",
-    }
-}
-
-/// The requests of a shipment, by their key.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Ledger(BTreeMap<String, Entry>);
-
-#[derive(Clone, Debug, PartialEq)]
-struct Entry {
-    answer: Answer,
-    answered: bool,
-    /// Whether the carrier has booked after all what it had refused.
-    booked_late: bool,
-}
+use crate::behaviour::{Behaviour, Behaviours, Input};
+use crate::ledger::{Entry, Ledger, given};
 
 /// The carriers, as one process a shipment.
 #[derive(Clone, Debug)]
@@ -40,108 +17,47 @@ pub struct Carriers {
     pub delay: SignedDuration,
     /// How long after refusing a collection they book it all the same.
     pub books_late_after: SignedDuration,
+    /// Those that behave in a way of their own.
+    pub behaviours: Behaviours,
 }
 
 /// What the names of deadlines for a late booking end with: a stored name.
 const LATE: &str = "/late";
+/// What the names of deadlines for a second answer end with: a stored name.
+const AGAIN: &str = "/again";
 
-/// What the end of the shipment's id says will happen.
-fn outcome(shipment: &ShipmentId) -> char {
-    shipment.as_str().chars().last().unwrap_or_default()
+/// How long it takes to give an answer.
+enum Pace {
+    AtOnce,
+    After(SignedDuration),
+    Never,
 }
 
-/// A number as a carrier gives it, the same for the same request.
-fn number(key: &str) -> String {
-    MessageId::derive(&["carrier", key])
-        .uuid()
-        .simple()
-        .to_string()
-}
-
-fn answer_to(input: &Input) -> (&str, Answer) {
-    match input {
-        Input::ManifestLeg(request) => {
-            let position = request.position;
-            let answer = match outcome(&request.shipment_id) {
-                '1' => Answer::LegRejected {
-                    position,
-                    failure: "the carrier does not take this leg".to_owned(),
-                },
-                _ => Answer::LegManifested {
-                    position,
-                    tracking_number: number(&request.idempotency_key),
-                },
-            };
-            (&request.idempotency_key, answer)
+impl Carriers {
+    fn pace(&self, input: &CarrierRequestReceived) -> Pace {
+        let usual = if self.delay.is_zero() {
+            Pace::AtOnce
+        } else {
+            Pace::After(self.delay)
+        };
+        // A cancellation is answered at the usual pace, whatever the carrier does otherwise.
+        if input.cancels.is_some() {
+            return usual;
         }
-        Input::BookCollection(request) => {
-            let key = &request.idempotency_key;
-            let rejected = |booked_later| Answer::CollectionRejected {
-                failure: "the carrier does not collect there on that day".to_owned(),
-                booked_later,
-            };
-            let answer = match outcome(&request.shipment_id) {
-                '2' => rejected(None),
-                '3' => rejected(Some(number(key))),
-                _ => Answer::CollectionBooked {
-                    booking_reference: number(key),
-                },
-            };
-            (key, answer)
+        match self.behaviour_of(input) {
+            Some(Behaviour::NeverAnswers) => Pace::Never,
+            Some(Behaviour::AnswersAfter(time)) => Pace::After(time),
+            Some(
+                Behaviour::RefusesManifestation
+                | Behaviour::AnswersTwice
+                | Behaviour::RefusesCancellation,
+            )
+            | None => usual,
         }
     }
-}
 
-fn answered(key: &str, answer: &Answer) -> CarrierEvent {
-    let idempotency_key = key.to_owned();
-    match answer.clone() {
-        Answer::LegManifested {
-            position,
-            tracking_number,
-        } => CarrierEvent::LegManifested(LegManifestedByCarrier {
-            idempotency_key,
-            position,
-            tracking_number,
-        }),
-        Answer::LegRejected { position, failure } => {
-            CarrierEvent::LegRejected(LegManifestationRejectedByCarrier {
-                idempotency_key,
-                position,
-                failure,
-            })
-        }
-        Answer::CollectionBooked { booking_reference } => {
-            CarrierEvent::CollectionBooked(CollectionBookedByCarrier {
-                idempotency_key,
-                booking_reference,
-            })
-        }
-        Answer::CollectionRejected { failure, .. } => {
-            CarrierEvent::CollectionRejected(CollectionBookingRejectedByCarrier {
-                idempotency_key,
-                failure,
-            })
-        }
-    }
-}
-
-impl Ledger {
-    fn entry(&self, key: &str) -> Result<&Entry, Refusal> {
-        self.0
-            .get(key)
-            .ok_or_else(|| Refusal::because(format!("there is no request {key}")))
-    }
-
-    /// The reference under which a refused collection is still to be booked.
-    fn late_booking(&self, key: &str) -> Option<&str> {
-        match self.0.get(key)? {
-            Entry {
-                answer: Answer::CollectionRejected { booked_later, .. },
-                booked_late: false,
-                ..
-            } => booked_later.as_deref(),
-            _ => None,
-        }
+    fn behaviour_of(&self, request: &CarrierRequestReceived) -> Option<Behaviour> {
+        self.behaviours.get(&request.carrier_id?).copied()
     }
 }
 
@@ -154,34 +70,8 @@ impl Decider for Carriers {
         Ledger::default()
     }
 
-    fn evolve(&self, mut ledger: Ledger, event: &CarrierEvent) -> Ledger {
-        let mut set = |key: &str, change: fn(&mut Entry)| {
-            if let Some(entry) = ledger.0.get_mut(key) {
-                change(entry);
-            }
-        };
-        match event {
-            CarrierEvent::RequestReceived(request) => {
-                ledger.0.insert(
-                    request.idempotency_key.clone(),
-                    Entry {
-                        answer: request.answer.clone(),
-                        answered: false,
-                        booked_late: false,
-                    },
-                );
-            }
-            CarrierEvent::LegManifested(done) => set(&done.idempotency_key, |e| e.answered = true),
-            CarrierEvent::LegRejected(done) => set(&done.idempotency_key, |e| e.answered = true),
-            CarrierEvent::CollectionBooked(done) => set(&done.idempotency_key, |entry| {
-                entry.booked_late = entry.answered;
-                entry.answered = true;
-            }),
-            CarrierEvent::CollectionRejected(done) => {
-                set(&done.idempotency_key, |e| e.answered = true);
-            }
-        }
-        ledger
+    fn evolve(&self, ledger: Ledger, event: &CarrierEvent) -> Ledger {
+        ledger.after(event)
     }
 
     fn decide(
@@ -191,20 +81,20 @@ impl Decider for Carriers {
         _now: Timestamp,
     ) -> Result<Vec<CarrierEvent>, Refusal> {
         Ok(vec![match trigger {
-            Trigger::Input(input) => {
-                let (key, answer) = answer_to(input);
-                match ledger.0.get(key) {
-                    None => CarrierEvent::RequestReceived(CarrierRequestReceived {
-                        idempotency_key: key.to_owned(),
-                        answer,
-                    }),
-                    Some(entry) if entry.answered => answered(key, &entry.answer),
-                    Some(_) => return Err(Refusal::because("the request is being worked on")),
+            Trigger::Input(input) => match ledger.entry(input.key()) {
+                None => self.receive(input),
+                Some(Entry::Cancelled) => {
+                    return Err(Refusal::late("the request was cancelled"));
                 }
-            }
-            Trigger::Own(CarrierEvent::RequestReceived(request)) if self.delay.is_zero() => {
-                answered(&request.idempotency_key, &request.answer)
-            }
+                Some(Entry::Received { answered: 0, .. }) => {
+                    return Err(Refusal::repeated("the request is being worked on"));
+                }
+                Some(Entry::Received { answer, .. }) => given(input.key(), answer),
+            },
+            Trigger::Own(CarrierEvent::RequestReceived(request)) => match self.pace(request) {
+                Pace::AtOnce => given(&request.idempotency_key, &request.answer),
+                Pace::After(_) | Pace::Never => return Ok(vec![]),
+            },
             Trigger::Own(_) => return Ok(vec![]),
             Trigger::DeadlinePassed(name) => match name.strip_suffix(LATE) {
                 Some(key) => match ledger.late_booking(key) {
@@ -212,11 +102,50 @@ impl Decider for Carriers {
                         idempotency_key: key.to_owned(),
                         booking_reference: reference.to_owned(),
                     }),
-                    None => return Err(Refusal::because("there is nothing left to book")),
+                    None => return Err(Refusal::late("there is nothing left to book")),
                 },
-                None => answered(name, &ledger.entry(name)?.answer),
+                None => {
+                    let key = name.strip_suffix(AGAIN).unwrap_or(name);
+                    match ledger.entry(key) {
+                        Some(Entry::Received { answer, .. }) => given(key, answer),
+                        Some(Entry::Cancelled) => {
+                            return Err(Refusal::late("the request was cancelled"));
+                        }
+                        None => {
+                            return Err(Refusal::because(format!("there is no request {key}")));
+                        }
+                    }
+                }
             },
         }])
+    }
+}
+
+impl Carriers {
+    fn receive(&self, input: &Input) -> CarrierEvent {
+        let carrier = input.carrier();
+        let behaviour = self.behaviours.get(&carrier).copied();
+        CarrierEvent::RequestReceived(CarrierRequestReceived {
+            idempotency_key: input.key().to_owned(),
+            answer: input.answer(behaviour),
+            cancels: input.cancels().map(str::to_owned),
+            carrier_id: Some(carrier),
+        })
+    }
+
+    /// What else a carrier does once it has given an answer for the first time.
+    fn afterwards(&self, ledger: &Ledger, event: &CarrierEvent) -> Vec<Effect<Infallible>> {
+        let CarrierEvent::CollectionRejected(rejected) = event else {
+            return vec![];
+        };
+        if ledger.late_booking(&rejected.idempotency_key).is_none() {
+            return vec![];
+        }
+        let name = format!("{}{LATE}", rejected.idempotency_key);
+        vec![Effect::set_deadline(
+            name,
+            Due::After(self.books_late_after),
+        )]
     }
 }
 
@@ -224,28 +153,35 @@ impl Process for Carriers {
     type Command = Infallible;
 
     fn react(&self, after: &Ledger, event: &CarrierEvent) -> Vec<Effect<Infallible>> {
-        match event {
-            CarrierEvent::RequestReceived(request) if !self.delay.is_zero() => {
-                vec![Effect::set_deadline(
-                    &request.idempotency_key,
-                    Due::After(self.delay),
-                )]
-            }
-            CarrierEvent::CollectionRejected(rejected)
-                if after.late_booking(&rejected.idempotency_key).is_some() =>
-            {
-                let name = format!("{}{LATE}", rejected.idempotency_key);
-                vec![Effect::set_deadline(
-                    name,
-                    Due::After(self.books_late_after),
-                )]
-            }
-            CarrierEvent::RequestReceived(_)
-            | CarrierEvent::LegManifested(_)
-            | CarrierEvent::LegRejected(_)
-            | CarrierEvent::CollectionBooked(_)
-            | CarrierEvent::CollectionRejected(_) => vec![],
+        let CarrierEvent::RequestReceived(request) = event else {
+            return self.afterwards(after, event);
+        };
+        let mut effects = Vec::new();
+        // What was cancelled is not spoken of again.
+        if let Some(cancelled) = &request.cancels
+            && !after.is_open(cancelled)
+        {
+            let deadlines = ["", LATE, AGAIN].map(|end| format!("{cancelled}{end}"));
+            effects.extend(deadlines.map(Effect::clear_deadline));
         }
+        let mut answered_after = SignedDuration::ZERO;
+        match self.pace(request) {
+            Pace::AtOnce => {}
+            Pace::After(time) => {
+                effects.push(Effect::set_deadline(
+                    &request.idempotency_key,
+                    Due::After(time),
+                ));
+                answered_after = time;
+            }
+            Pace::Never => return effects,
+        }
+        if self.behaviour_of(request) == Some(Behaviour::AnswersTwice) {
+            let again = answered_after + SignedDuration::from_millis(1);
+            let name = format!("{}{AGAIN}", request.idempotency_key);
+            effects.push(Effect::set_deadline(name, Due::After(again)));
+        }
+        effects
     }
 
     fn is_finished(&self, _ledger: &Ledger) -> bool {

@@ -1,6 +1,6 @@
 //! The carriers' ledger, one sentence a test.
 
-use carrier_stub::{Carriers, Input};
+use carrier_stub::{Behaviours, Carriers, Input};
 use contracts::carrier::*;
 use contracts::shipment::Leg;
 use contracts::{MessageSet, ShipmentId};
@@ -12,6 +12,7 @@ fn carriers(delay_ms: i64) -> Carriers {
     Carriers {
         delay: SignedDuration::from_millis(delay_ms),
         books_late_after: SignedDuration::from_secs(2),
+        behaviours: Behaviours::new(),
     }
 }
 
@@ -38,6 +39,7 @@ fn book(id: &str) -> Input {
     BookCollectionWithCarrier {
         idempotency_key: format!("{id}/collection"),
         shipment_id: shipment(id),
+        carrier_id: Uuid::from_u128(1),
         tracking_number: "T1".to_owned(),
         collection: "collection".to_owned(),
         collection_date: jiff::civil::date(2024, 5, 27),

@@ -5,17 +5,18 @@
 
 mod process;
 mod schedule;
+mod state;
 
 use std::sync::Arc;
 
 use contracts::collection::SERVICE;
 use host::{Hosted, Settings};
-use jiff::SignedDuration;
 use kernel::{Category, Registry};
 use runtime::Environment;
 
-pub use process::{CollectionBooking, Input, State};
+pub use process::{CollectionBooking, Input};
 pub use schedule::book_at;
+pub use state::State;
 
 /// Starts the service.
 ///
@@ -25,7 +26,7 @@ pub fn start(settings: &Settings, environment: &Environment) -> anyhow::Result<H
     let settings = &settings.collection_booking;
     let process = CollectionBooking {
         book_immediately: settings.book_immediately,
-        carrier_timeout: SignedDuration::from_millis(settings.carrier_timeout_ms),
+        carrier: settings.carrier.patience(),
     };
     let registry = Registry::single(Category::parse("collection-booking-1.0")?, process);
     Hosted::start(&SERVICE, Arc::new(registry), environment)

@@ -1,51 +1,39 @@
-//! Books the collection of a parcel with the carrier of the first leg, at the right time.
+//! Books the collection of a parcel with the carrier of the first leg, at the right time, and cancels it
+//! again.
 
+use std::cmp::Ordering;
+
+use contracts::Round;
 use contracts::carrier::{
-    BookCollectionWithCarrier, CarrierCommand, CollectionBookedByCarrier,
-    CollectionBookingRejectedByCarrier,
+    BookCollectionWithCarrier, CancelCollectionWithCarrier, CarrierCommand,
+    CollectionBookedByCarrier, CollectionBookingRejectedByCarrier,
+    CollectionCancellationRejectedByCarrier, CollectionCancelledByCarrier, is_cancellation_of,
 };
 use contracts::collection::{
-    CollectionBooked, CollectionBookingInitialized, CollectionBookingScheduled,
-    CollectionBookingSchedulingFailed, CollectionBookingSubprocessFailed,
-    CollectionBookingWithCarrierStarted, CollectionEvent, CollectionRequest,
-    CreateCollectionBooking,
+    CancelCollectionBooking, CollectionBooked, CollectionBookingCancellationFailed,
+    CollectionBookingInitialized, CollectionBookingScheduled, CollectionBookingSchedulingFailed,
+    CollectionBookingSubprocessFailed, CollectionBookingWithCarrierStarted, CollectionEvent,
+    CollectionRequest, CreateCollectionBooking,
 };
 use contracts::message_set;
-use contracts::shipment::{Failure, Nothing};
-use jiff::{SignedDuration, Timestamp};
-use kernel::{Decider, Due, Effect, Process, Refusal, Trigger};
+use contracts::shipment::{Failure, Nothing, StepRetried, StepTimedOut, Undone};
+use jiff::Timestamp;
+use kernel::{Decider, Due, Effect, Overdue, Patience, Process, Refusal, Trigger};
 
 use crate::schedule::book_at;
+use crate::state::{Progress, State};
 
 message_set! {
     /// What collection-booking takes in.
     pub enum Input {
         Create(CreateCollectionBooking) = "CreateCollectionBooking",
+        Cancel(CancelCollectionBooking) = "CancelCollectionBooking",
         Booked(CollectionBookedByCarrier) = "CollectionBookedByCarrier",
         Rejected(CollectionBookingRejectedByCarrier) = "CollectionBookingRejectedByCarrier",
+        Cancelled(CollectionCancelledByCarrier) = "CollectionCancelledByCarrier",
+        CancellationRejected(CollectionCancellationRejectedByCarrier)
+            = "CollectionCancellationRejectedByCarrier",
     }
-}
-
-/// The present of a booking.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct State {
-    request: Option<CollectionRequest>,
-    progress: Progress,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-enum Progress {
-    #[default]
-    New,
-    /// Waits for the time to book.
-    Scheduled,
-    /// Waits for the carrier.
-    WithCarrier,
-    Booked,
-    /// Failed; `asked` when the carrier had been asked, and may book after all.
-    Failed {
-        asked: bool,
-    },
 }
 
 /// The process of a booking.
@@ -53,14 +41,18 @@ enum Progress {
 pub struct CollectionBooking {
     /// Whether to book without waiting for the time that was scheduled.
     pub book_immediately: bool,
-    /// How long a carrier may take to answer.
-    pub carrier_timeout: SignedDuration,
+    /// How long a carrier may take to answer, and how often it is asked again.
+    pub carrier: Patience,
 }
 
 /// The deadline for the time to book: a stored name.
 const TIME_TO_BOOK: &str = "CollectionBooking";
-/// The deadline for the carrier's answer: a stored name.
-const CARRIER: &str = "CollectionBookingWithCarrier";
+/// The step that waits for the carrier to book: a stored name.
+const WITH_CARRIER: &str = "CollectionBookingWithCarrier";
+/// The step that waits for the carrier to cancel: a stored name.
+const CANCELLATION: &str = "CollectionBookingCancellation";
+
+const SILENT: &str = "the carrier did not answer in time";
 
 impl Decider for CollectionBooking {
     type State = State;
@@ -71,22 +63,8 @@ impl Decider for CollectionBooking {
         State::default()
     }
 
-    fn evolve(&self, mut state: State, event: &CollectionEvent) -> State {
-        use CollectionEvent as E;
-        match event {
-            E::Initialized(CollectionBookingInitialized(request)) => {
-                state.request = Some(request.clone());
-            }
-            E::Scheduled(_) => state.progress = Progress::Scheduled,
-            E::WithCarrierStarted(_) => state.progress = Progress::WithCarrier,
-            E::Booked(_) => state.progress = Progress::Booked,
-            E::Failed(_) => {
-                let asked = state.progress == Progress::WithCarrier;
-                state.progress = Progress::Failed { asked };
-            }
-            E::SchedulingFailed(_) => {}
-        }
-        state
+    fn evolve(&self, state: State, event: &CollectionEvent) -> State {
+        state.after(event)
     }
 
     fn decide(
@@ -95,70 +73,266 @@ impl Decider for CollectionBooking {
         trigger: Trigger<'_, Input, CollectionEvent>,
         now: Timestamp,
     ) -> Result<Vec<CollectionEvent>, Refusal> {
-        use CollectionEvent as E;
-        let asks_carrier =
-            || E::WithCarrierStarted(CollectionBookingWithCarrierStarted(Nothing {}));
         Ok(vec![match trigger {
+            Trigger::Own(event) => {
+                return Ok(self.next(state, event, now).into_iter().collect());
+            }
+            Trigger::DeadlinePassed(TIME_TO_BOOK) => match state.progress {
+                Progress::Scheduled => asks_carrier(),
+                Progress::New
+                | Progress::WithCarrier
+                | Progress::Booked
+                | Progress::Failed
+                | Progress::Cancelling
+                | Progress::Cancelled
+                | Progress::CancellationFailed => {
+                    return Err(Refusal::late("it no longer waits for the time to book"));
+                }
+            },
+            Trigger::DeadlinePassed(name) => self.overdue(state, name)?,
             Trigger::Input(Input::Create(CreateCollectionBooking(request))) => {
-                if state.request.is_some() {
-                    return Err(Refusal::AlreadyStarted);
-                }
-                E::Initialized(CollectionBookingInitialized(request.clone()))
+                create(state, request)?
             }
-            Trigger::Own(E::Initialized(CollectionBookingInitialized(request))) => {
-                match book_at(request.collection_date, &request.time_zone, now) {
-                    Ok(book_at) => E::Scheduled(CollectionBookingScheduled { book_at }),
-                    Err(why) => E::SchedulingFailed(CollectionBookingSchedulingFailed(
-                        Failure::because(format!("CollectionBooking: {why}")),
-                    )),
-                }
+            Trigger::Input(Input::Cancel(CancelCollectionBooking(undo))) => {
+                cancel(state, undo.round)?
             }
-            Trigger::Own(E::SchedulingFailed(CollectionBookingSchedulingFailed(failure))) => {
-                E::Failed(CollectionBookingSubprocessFailed(failure.clone()))
-            }
-            Trigger::Own(E::Scheduled(scheduled))
-                if self.book_immediately || scheduled.book_at <= now =>
-            {
-                asks_carrier()
-            }
-            Trigger::DeadlinePassed(TIME_TO_BOOK) if state.progress == Progress::Scheduled => {
-                asks_carrier()
-            }
-            Trigger::DeadlinePassed(CARRIER) if state.progress == Progress::WithCarrier => {
-                failed("the carrier did not answer in time")
-            }
-            Trigger::DeadlinePassed(name) => {
-                return Err(Refusal::because(format!("it does not wait for {name}")));
-            }
-            Trigger::Input(Input::Booked(answer)) => {
-                // A carrier may book after all what it had refused, or was slow to answer.
-                let asked = matches!(
-                    state.progress,
-                    Progress::WithCarrier | Progress::Failed { asked: true }
-                );
-                if !asked {
-                    return Err(Refusal::because("no carrier was asked"));
-                }
-                E::Booked(CollectionBooked {
-                    booking_reference: answer.booking_reference.clone(),
-                })
-            }
+            Trigger::Input(Input::Booked(answer)) => booked(state, answer)?,
             Trigger::Input(Input::Rejected(answer)) => {
+                expect_answer(state, &answer.idempotency_key)?;
                 if state.progress != Progress::WithCarrier {
-                    return Err(Refusal::because("it does not wait for the carrier"));
+                    return Err(Refusal::late("it no longer waits for the carrier"));
                 }
-                failed(&answer.failure)
+                failed(state.round, &answer.failure)
             }
-            Trigger::Own(
-                E::Scheduled(_) | E::WithCarrierStarted(_) | E::Booked(_) | E::Failed(_),
-            ) => return Ok(vec![]),
+            Trigger::Input(Input::Cancelled(answer)) => {
+                expect_cancellation(state, &answer.idempotency_key)?;
+                // A carrier may agree after all, when it was slow to answer.
+                CollectionEvent::Cancelled(Undone { round: state.round }.into())
+            }
+            Trigger::Input(Input::CancellationRejected(answer)) => {
+                expect_cancellation(state, &answer.idempotency_key)?;
+                if state.progress != Progress::Cancelling {
+                    return Err(Refusal::late("it no longer waits for the carrier"));
+                }
+                not_cancelled(state.round, &answer.failure)
+            }
         }])
     }
 }
 
-fn failed(why: &str) -> CollectionEvent {
-    let failure = Failure::because(format!("CollectionBooking: {why}"));
-    CollectionEvent::Failed(CollectionBookingSubprocessFailed(failure))
+impl CollectionBooking {
+    /// What follows from an own decision.
+    fn next(
+        &self,
+        state: &State,
+        event: &CollectionEvent,
+        now: Timestamp,
+    ) -> Option<CollectionEvent> {
+        use CollectionEvent as E;
+        Some(match event {
+            E::Initialized(CollectionBookingInitialized(request)) => {
+                match book_at(request.collection_date, &request.time_zone, now) {
+                    Ok(book_at) => E::Scheduled(CollectionBookingScheduled { book_at }),
+                    Err(why) => E::SchedulingFailed(CollectionBookingSchedulingFailed(failure(
+                        state.round,
+                        &why,
+                    ))),
+                }
+            }
+            E::SchedulingFailed(CollectionBookingSchedulingFailed(failure)) => {
+                E::Failed(CollectionBookingSubprocessFailed(failure.clone()))
+            }
+            E::Scheduled(scheduled) if self.book_immediately || scheduled.book_at <= now => {
+                asks_carrier()
+            }
+            E::Scheduled(_)
+            | E::WithCarrierStarted(_)
+            | E::Booked(_)
+            | E::Failed(_)
+            | E::CancellationStarted(_)
+            | E::Cancelled(_)
+            | E::CancellationFailed(_)
+            | E::StepTimedOut(_)
+            | E::StepRetried(_) => return None,
+        })
+    }
+
+    /// The step that waits for the carrier is overdue, or may ask again.
+    fn overdue(&self, state: &State, deadline: &str) -> Result<CollectionEvent, Refusal> {
+        use CollectionEvent as E;
+        let (Overdue::Answer(named) | Overdue::Retry(named)) = Overdue::of(deadline);
+        let Some(step) = step(state).filter(|step| *step == named) else {
+            return Err(Refusal::late(format!("it does not wait for {named}")));
+        };
+        let step = step.to_owned();
+        Ok(match Overdue::of(deadline) {
+            Overdue::Retry(_) => E::StepRetried(StepRetried {
+                step,
+                attempt: state.silent,
+            }),
+            Overdue::Answer(_) if self.carrier.allows_retry(state.silent + 1) => {
+                E::StepTimedOut(StepTimedOut {
+                    step,
+                    attempt: state.silent + 1,
+                })
+            }
+            Overdue::Answer(_) if state.progress == Progress::Cancelling => {
+                not_cancelled(state.round, SILENT)
+            }
+            Overdue::Answer(_) => failed(state.round, SILENT),
+        })
+    }
+}
+
+/// Begins to book, or says again what came of it.
+fn create(state: &State, request: &CollectionRequest) -> Result<CollectionEvent, Refusal> {
+    let begins = match request.round.cmp(&state.round) {
+        Ordering::Less => return Err(Refusal::late("it was begun anew meanwhile")),
+        Ordering::Equal => state.progress == Progress::New,
+        Ordering::Greater => !state.is_open(),
+    };
+    if begins {
+        return Ok(CollectionEvent::Initialized(request.clone().into()));
+    }
+    // Whoever asks again has not had the answer.
+    match state.progress {
+        Progress::Booked => Ok(CollectionEvent::Booked(CollectionBooked {
+            booking_reference: state.reference.clone().unwrap_or_default(),
+            round: state.round,
+        })),
+        Progress::Failed => {
+            let failure = Failure::because(state.failure.clone().unwrap_or_default());
+            Ok(CollectionEvent::Failed(
+                failure.in_round(state.round).into(),
+            ))
+        }
+        Progress::New | Progress::Scheduled | Progress::WithCarrier => {
+            Err(Refusal::repeated("it is being booked already"))
+        }
+        Progress::Cancelling | Progress::Cancelled | Progress::CancellationFailed => {
+            Err(Refusal::late("the booking was cancelled"))
+        }
+    }
+}
+
+/// Begins to cancel what is or may be booked, or says that nothing is.
+fn cancel(state: &State, round: Round) -> Result<CollectionEvent, Refusal> {
+    if round < state.round {
+        return Err(Refusal::late("it was begun anew meanwhile"));
+    }
+    if state.progress == Progress::Cancelling {
+        return Err(Refusal::repeated("it is being cancelled already"));
+    }
+    let undone = Undone { round };
+    Ok(if state.may_be_booked {
+        CollectionEvent::CancellationStarted(undone.into())
+    } else {
+        CollectionEvent::Cancelled(undone.into())
+    })
+}
+
+/// A carrier may book after all what it had refused, or was slow to answer.
+fn booked(state: &State, answer: &CollectionBookedByCarrier) -> Result<CollectionEvent, Refusal> {
+    expect_answer(state, &answer.idempotency_key)?;
+    match state.progress {
+        Progress::WithCarrier | Progress::Failed => Ok(CollectionEvent::Booked(CollectionBooked {
+            booking_reference: answer.booking_reference.clone(),
+            round: state.round,
+        })),
+        Progress::Booked => Err(Refusal::repeated("it is booked already")),
+        Progress::New
+        | Progress::Scheduled
+        | Progress::Cancelling
+        | Progress::Cancelled
+        | Progress::CancellationFailed => Err(Refusal::late("the booking was cancelled")),
+    }
+}
+
+fn expect_answer(state: &State, key: &str) -> Result<(), Refusal> {
+    if state.key().as_deref() != Some(key) {
+        return Err(match state.progress {
+            Progress::New => Refusal::because("no carrier was asked"),
+            Progress::Scheduled
+            | Progress::WithCarrier
+            | Progress::Booked
+            | Progress::Failed
+            | Progress::Cancelling
+            | Progress::Cancelled
+            | Progress::CancellationFailed => Refusal::late("it was begun anew meanwhile"),
+        });
+    }
+    if state.may_be_booked || state.progress == Progress::Cancelled {
+        Ok(())
+    } else {
+        Err(Refusal::because("no carrier was asked"))
+    }
+}
+
+fn expect_cancellation(state: &State, key: &str) -> Result<(), Refusal> {
+    let of_this = state.key().is_some_and(|of| is_cancellation_of(key, &of));
+    if !of_this || state.cancellations == 0 {
+        return Err(Refusal::late("no cancellation is waited for"));
+    }
+    if !state.may_be_booked {
+        return Err(Refusal::repeated("it is cancelled already"));
+    }
+    Ok(())
+}
+
+fn asks_carrier() -> CollectionEvent {
+    CollectionEvent::WithCarrierStarted(CollectionBookingWithCarrierStarted(Nothing {}))
+}
+
+fn failure(round: Round, why: &str) -> Failure {
+    Failure::because(format!("CollectionBooking: {why}")).in_round(round)
+}
+
+fn failed(round: Round, why: &str) -> CollectionEvent {
+    CollectionEvent::Failed(CollectionBookingSubprocessFailed(failure(round, why)))
+}
+
+fn not_cancelled(round: Round, why: &str) -> CollectionEvent {
+    let failure = Failure::because(format!("{CANCELLATION}: {why}")).in_round(round);
+    CollectionEvent::CancellationFailed(CollectionBookingCancellationFailed(failure))
+}
+
+/// The step that waits for the carrier, which is the name of its deadline.
+fn step(state: &State) -> Option<&'static str> {
+    match state.progress {
+        Progress::WithCarrier => Some(WITH_CARRIER),
+        Progress::Cancelling => Some(CANCELLATION),
+        Progress::New
+        | Progress::Scheduled
+        | Progress::Booked
+        | Progress::Failed
+        | Progress::Cancelled
+        | Progress::CancellationFailed => None,
+    }
+}
+
+/// What the carrier is asked in the present step.
+fn request(state: &State) -> Option<CarrierCommand> {
+    let request = state.request.as_ref()?;
+    let key = state.key()?;
+    Some(if state.progress == Progress::Cancelling {
+        CancelCollectionWithCarrier {
+            idempotency_key: state.cancellation_key()?,
+            cancels: key,
+            shipment_id: request.shipment_id.clone(),
+            carrier_id: request.leg.leg.carrier_id,
+        }
+        .into()
+    } else {
+        BookCollectionWithCarrier {
+            idempotency_key: key,
+            shipment_id: request.shipment_id.clone(),
+            carrier_id: request.leg.leg.carrier_id,
+            tracking_number: request.leg.tracking_number.clone(),
+            collection: request.leg.leg.collection.clone(),
+            collection_date: request.collection_date,
+        }
+        .into()
+    })
 }
 
 impl Process for CollectionBooking {
@@ -166,6 +340,10 @@ impl Process for CollectionBooking {
 
     fn react(&self, after: &State, event: &CollectionEvent) -> Vec<Effect<CarrierCommand>> {
         use CollectionEvent as E;
+        let asks = || match (step(after), request(after)) {
+            (Some(step), Some(request)) => self.carrier.ask(step, request),
+            (Some(_) | None, _) => vec![],
+        };
         match event {
             E::Scheduled(scheduled) if !self.book_immediately => {
                 vec![Effect::set_deadline(
@@ -174,28 +352,37 @@ impl Process for CollectionBooking {
                 )]
             }
             E::WithCarrierStarted(_) => {
-                let Some(request) = &after.request else {
-                    return vec![];
-                };
-                let command = BookCollectionWithCarrier {
-                    idempotency_key: format!("{}/collection", request.shipment_id),
-                    shipment_id: request.shipment_id.clone(),
-                    tracking_number: request.leg.tracking_number.clone(),
-                    collection: request.leg.leg.collection.clone(),
-                    collection_date: request.collection_date,
-                };
-                vec![
-                    Effect::clear_deadline(TIME_TO_BOOK),
-                    Effect::Send(command.into()),
-                    Effect::set_deadline(CARRIER, Due::After(self.carrier_timeout)),
-                ]
+                let mut effects = vec![Effect::clear_deadline(TIME_TO_BOOK)];
+                effects.extend(asks());
+                effects
             }
-            E::Booked(_) | E::Failed(_) => vec![Effect::clear_deadline(CARRIER)],
-            E::Initialized(_) | E::Scheduled(_) | E::SchedulingFailed(_) => vec![],
+            E::CancellationStarted(_) => {
+                let mut effects = Patience::over(WITH_CARRIER, 1);
+                effects.extend(asks());
+                effects
+            }
+            E::StepRetried(_) => asks(),
+            E::StepTimedOut(timed_out) => self.carrier.pause(&timed_out.step, timed_out.attempt),
+            E::Booked(_) => Patience::over(WITH_CARRIER, after.silent),
+            E::Failed(_) if after.may_be_booked => Patience::over(WITH_CARRIER, after.silent),
+            E::Cancelled(_) if after.cancellations > 0 => {
+                Patience::over(CANCELLATION, after.silent)
+            }
+            E::Cancelled(_) => vec![Effect::clear_deadline(TIME_TO_BOOK)],
+            E::CancellationFailed(_) => Patience::over(CANCELLATION, after.silent),
+            E::Initialized(_) | E::Scheduled(_) | E::SchedulingFailed(_) | E::Failed(_) => vec![],
         }
     }
 
-    fn is_finished(&self, state: &State) -> bool {
-        state.progress == Progress::Booked
+    /// Never: what is booked may be cancelled, and booked anew.
+    fn is_finished(&self, _state: &State) -> bool {
+        false
+    }
+
+    fn is_public(&self, event: &CollectionEvent) -> bool {
+        !matches!(
+            event,
+            CollectionEvent::StepTimedOut(_) | CollectionEvent::StepRetried(_)
+        )
     }
 }

@@ -16,6 +16,7 @@ pub use application::{Application, Hosted, Start};
 pub use command_line::{Binary, main};
 pub use problem::{FieldError, Problem};
 pub use settings::{
-    Base, BusAdapter, CarrierStub, CollectionBooking, EventStore, Http, Manifestation, Projections,
-    ProjectionsAdapter, Settings, ShipmentProcess, StoreAdapter,
+    Base, Behaviour, BusAdapter, Carrier, CarrierStub, CollectionBooking, EventStore, Http,
+    Manifestation, Projections, ProjectionsAdapter, Settings, ShipmentProcess, Step, Steps,
+    StoreAdapter,
 };

@@ -3,17 +3,21 @@
 //! It never decides what comes next for a shipment as a whole, and renders no document: it says under
 //! which address one is found. Start with [`ShipmentManifestation`], the process; [`start`] runs it.
 
+mod carrier;
+mod documents;
 mod process;
+mod state;
 
 use std::sync::Arc;
 
 use contracts::manifestation::SERVICE;
 use host::{Hosted, Settings};
-use jiff::SignedDuration;
 use kernel::{Category, Registry};
 use runtime::Environment;
 
-pub use process::{Input, ShipmentManifestation, State};
+pub use documents::Documents;
+pub use process::{Input, ShipmentManifestation};
+pub use state::State;
 
 /// Starts the service.
 ///
@@ -22,8 +26,10 @@ pub use process::{Input, ShipmentManifestation, State};
 pub fn start(settings: &Settings, environment: &Environment) -> anyhow::Result<Hosted> {
     let settings = &settings.manifestation;
     let process = ShipmentManifestation {
-        documents_base: settings.documents_base_url.trim_end_matches('/').to_owned(),
-        carrier_timeout: SignedDuration::from_millis(settings.carrier_timeout_ms),
+        documents: Documents {
+            base_url: settings.documents_base_url.trim_end_matches('/').to_owned(),
+        },
+        carrier: settings.carrier.patience(),
     };
     let registry = Registry::single(Category::parse("manifestation-1.0")?, process);
     Hosted::start(&SERVICE, Arc::new(registry), environment)

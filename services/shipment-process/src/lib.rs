@@ -3,11 +3,15 @@
 //! It never does a step itself. Start with [`ShipmentProcess`], the process; [`start`] runs it with the
 //! HTTP API.
 
+mod answers;
 mod api;
+mod messages;
+mod operations;
 mod outcome;
 mod process;
 mod request;
 mod state;
+mod step;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,9 +23,11 @@ use jiff::SignedDuration;
 use kernel::{Category, InvalidCategory, Registry};
 use runtime::Environment;
 
+pub use messages::{Command, Input};
 pub use outcome::Outcome;
-pub use process::{Command, Input, ShipmentProcess};
-pub use state::{Documents, Stage, State, Status, Step};
+pub use process::ShipmentProcess;
+pub use state::{Anew, Compensation, Documents, Rounds, Stage, State, Status};
+pub use step::{Step, Steps};
 
 /// The processes by category, and how a shipment is classified: one with one leg is domestic, one with
 /// more is international.
@@ -29,32 +35,20 @@ pub use state::{Documents, Stage, State, Status, Step};
 /// # Errors
 /// None: the names are valid.
 pub fn registry(
-    step_timeout: SignedDuration,
+    steps: Steps,
+    rebooking_window: SignedDuration,
 ) -> Result<Registry<ShipmentProcess>, InvalidCategory> {
     let domestic = Category::parse("domestic-1.0")?;
     let international = Category::parse("international-1.0")?;
+    let process = |customs_invoice| ShipmentProcess {
+        customs_invoice,
+        steps,
+        rebooking_window,
+    };
     let processes = [
-        (
-            domestic.clone(),
-            ShipmentProcess {
-                customs_invoice: false,
-                step_timeout,
-            },
-        ),
-        (
-            international.clone(),
-            ShipmentProcess {
-                customs_invoice: true,
-                step_timeout,
-            },
-        ),
-        (
-            Category::parse("default-1.0")?,
-            ShipmentProcess {
-                customs_invoice: true,
-                step_timeout,
-            },
-        ),
+        (domestic.clone(), process(false)),
+        (international.clone(), process(true)),
+        (Category::parse("default-1.0")?, process(true)),
     ];
     let classify = move |input: &Input| {
         let Input::Process(start) = input else {
@@ -74,8 +68,9 @@ pub fn registry(
 /// # Errors
 /// None that settings which were read can cause.
 pub fn start(settings: &Settings, environment: &Environment) -> anyhow::Result<Hosted> {
-    let step_timeout = SignedDuration::from_millis(settings.shipment_process.step_timeout_ms);
-    let registry = Arc::new(registry(step_timeout)?);
+    let process = &settings.shipment_process;
+    let rebooking_window = SignedDuration::from_millis(process.rebooking_window_ms);
+    let registry = Arc::new(registry(steps(&process.steps), rebooking_window)?);
     let mut hosted = Hosted::start(&SERVICE, registry.clone(), environment)?;
     hosted.routes = api::router(api::Api {
         inbox: hosted.inbox.clone(),
@@ -86,4 +81,22 @@ pub fn start(settings: &Settings, environment: &Environment) -> anyhow::Result<H
         patience: Duration::from_millis(settings.http.request_timeout_ms),
     });
     Ok(hosted)
+}
+
+/// How long a collection may be booked ahead; its step waits at least that long.
+const BOOKING_AHEAD: SignedDuration = SignedDuration::from_hours(8 * 24);
+
+fn steps(settings: &host::Steps) -> Steps {
+    let mut collection_booking = settings.collection_booking.patience();
+    collection_booking.timeout = collection_booking.timeout.saturating_add(BOOKING_AHEAD);
+    Steps {
+        customs_invoice: settings.customs_invoice.patience(),
+        manifestation: settings.manifestation.patience(),
+        labels: settings.labels.patience(),
+        receipt: settings.receipt.patience(),
+        combined_document: settings.combined_document.patience(),
+        collection_booking,
+        booking_cancellation: settings.booking_cancellation.patience(),
+        manifestation_cancellation: settings.manifestation_cancellation.patience(),
+    }
 }

@@ -1,9 +1,12 @@
 //! What a shipment's process has come to, as it is answered over HTTP.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::state::{Documents, Stage, State, Status};
+use crate::state::{Compensation, Documents, Stage, State, Status};
 
 /// The answer to `GET /shipments/{shipmentId}`. What is not known yet is absent.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -25,6 +28,15 @@ pub struct Outcome {
     collection_booking_reference: Option<String>,
     documents: Documents,
     stages: Stages,
+    /// Whether what was done with carriers is undone; absent when nothing was to be undone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compensation: Option<Undoing>,
+    /// What it waits for, and until when, by the names of the deadlines.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    deadlines: BTreeMap<String, Timestamp>,
+    /// Why it was cancelled, when that was said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancellation_reason: Option<String>,
     /// How many inputs are parked; absent when none is.
     #[serde(skip_serializing_if = "Option::is_none")]
     parked_inputs: Option<usize>,
@@ -35,6 +47,14 @@ pub struct Outcome {
 struct Stages {
     manifestation_and_documents: Stage,
     collection_booking: Stage,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Undoing {
+    status: Compensation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
 }
 
 impl Outcome {
@@ -64,6 +84,12 @@ impl Outcome {
                 manifestation_and_documents: state.manifestation_and_documents,
                 collection_booking: state.collection_booking,
             },
+            compensation: (state.compensation != Compensation::None).then(|| Undoing {
+                status: state.compensation,
+                failure: state.compensation_failure.clone(),
+            }),
+            deadlines: instance.deadlines().clone(),
+            cancellation_reason: state.cancellation_reason.clone(),
             parked_inputs: (parked > 0).then_some(parked),
         })
     }

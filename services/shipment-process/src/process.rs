@@ -1,100 +1,41 @@
-//! The process of a shipment: which step comes next, and whom it is delegated to.
+//! The process of a shipment: which step comes next, whom it is delegated to, and how it is undone.
 //!
 //! `domestic-1.0` and `international-1.0` differ in one line: an international shipment begins with
 //! its customs invoice.
 
-use contracts::collection::{
-    CollectionBooked, CollectionBookingSubprocessFailed, CollectionCommand, CollectionRequest,
-    CreateCollectionBooking,
-};
-use contracts::manifestation::{
-    self as shipment, CreateShipment, GenerateCombinedDocument, GenerateCustomsInvoice,
-    GenerateShipmentLabels, GenerateShipmentReceipt, ManifestShipment, ManifestationCommand,
-    ManifestedShipment, PlannedShipment,
-};
+use contracts::manifestation::CreateShipment;
 use contracts::process::{
-    CollectionBookingCompleted, CollectionBookingFailed, CollectionBookingStarted,
+    CollectionBookingCancellationStarted, CollectionBookingFailed, CollectionBookingStarted,
     CombinedDocumentGenerationStarted, CustomsInvoiceGenerationStarted,
     ManifestationAndDocumentsCompleted, ManifestationAndDocumentsFailed,
-    ManifestationAndDocumentsStarted, ProcessEvent, ProcessShipment, ReceiptGenerationStarted,
-    ShipmentLabelsGenerationStarted, ShipmentManifestationCompleted, ShipmentManifestationStarted,
+    ManifestationAndDocumentsStarted, ProcessEvent, ReceiptGenerationStarted,
+    ShipmentLabelsGenerationStarted, ShipmentManifestationCancellationStarted,
+    ShipmentManifestationStarted, ShipmentProcessCancelled, ShipmentProcessCompensationCompleted,
+    ShipmentProcessCompensationFailed, ShipmentProcessCompensationStarted,
     ShipmentProcessCompleted, ShipmentProcessCompletionChecked, ShipmentProcessFailed,
-    ShipmentProcessStarted,
 };
 use contracts::shipment::{Failure, Nothing};
-use contracts::{ServiceName, message_set};
 use jiff::{SignedDuration, Timestamp};
-use kernel::{Decider, Due, Effect, Process, Refusal, Trigger};
-use serde_json::value::RawValue;
+use kernel::{Decider, Due, Effect, Patience, Process, Refusal, Trigger};
 
-use crate::state::{Stage, State, Status, Step};
+use crate::answers::{decision, overdue};
+use crate::messages::{Command, Input, command, planned};
+use crate::state::{Anew, Compensation, Stage, State, Status};
+use crate::step::{Step, Steps};
 
-message_set! {
-    /// What a shipment's process takes in.
-    pub enum Input {
-        Process(ProcessShipment) = "ProcessShipment",
-        CustomsInvoiceGenerated(shipment::CustomsInvoiceGenerated) = "CustomsInvoiceGenerated",
-        CustomsInvoiceFailed(shipment::CustomsInvoiceGenerationFailed)
-            = "CustomsInvoiceGenerationFailed",
-        Manifested(shipment::ShipmentManifested) = "ShipmentManifested",
-        ManifestationFailed(shipment::ShipmentManifestationFailed) = "ShipmentManifestationFailed",
-        LabelsGenerated(shipment::ShipmentLabelsGenerated) = "ShipmentLabelsGenerated",
-        LabelsFailed(shipment::ShipmentLabelsGenerationFailed) = "ShipmentLabelsGenerationFailed",
-        ReceiptGenerated(shipment::ShipmentReceiptGenerated) = "ShipmentReceiptGenerated",
-        ReceiptFailed(shipment::ShipmentReceiptGenerationFailed)
-            = "ShipmentReceiptGenerationFailed",
-        CombinedDocumentGenerated(shipment::ShipmentCombinedDocumentGenerated)
-            = "ShipmentCombinedDocumentGenerated",
-        CombinedDocumentFailed(shipment::ShipmentCombinedDocumentGenerationFailed)
-            = "ShipmentCombinedDocumentGenerationFailed",
-        CollectionBooked(CollectionBooked) = "CollectionBooked",
-        CollectionBookingFailed(CollectionBookingSubprocessFailed)
-            = "CollectionBookingSubprocessFailed",
-    }
-}
-
-/// What the process asks of other services.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Command {
-    /// Of manifestation.
-    Manifestation(ManifestationCommand),
-    /// Of collection-booking.
-    Collection(CollectionCommand),
-}
-
-impl contracts::Command for Command {
-    fn to(&self) -> ServiceName {
-        match self {
-            Self::Manifestation(command) => command.to(),
-            Self::Collection(command) => command.to(),
-        }
-    }
-
-    fn type_name(&self) -> &'static str {
-        match self {
-            Self::Manifestation(command) => contracts::Command::type_name(command),
-            Self::Collection(command) => contracts::Command::type_name(command),
-        }
-    }
-
-    fn encode(&self) -> Result<Box<RawValue>, serde_json::Error> {
-        match self {
-            Self::Manifestation(command) => contracts::Command::encode(command),
-            Self::Collection(command) => contracts::Command::encode(command),
-        }
-    }
-}
-
-/// How long a collection may be booked ahead; its step waits at least that long.
-const BOOKING_AHEAD: SignedDuration = SignedDuration::from_hours(8 * 24);
+/// The deadline until which a failed collection booking may be mended: a stored name.
+const REBOOKING: &str = "Rebooking";
 
 /// The process of one category.
 #[derive(Clone, Debug)]
 pub struct ShipmentProcess {
     /// Whether it begins with a customs invoice.
     pub customs_invoice: bool,
-    /// How long another service may take for a step.
-    pub step_timeout: SignedDuration,
+    /// How long each step is waited for.
+    pub steps: Steps,
+    /// How long after a failed collection booking the legs stand, so that the collection can still be
+    /// booked; with none, they are cancelled at once.
+    pub rebooking_window: SignedDuration,
 }
 
 impl Decider for ShipmentProcess {
@@ -116,89 +57,16 @@ impl Decider for ShipmentProcess {
         trigger: Trigger<'_, Input, ProcessEvent>,
         _now: Timestamp,
     ) -> Result<Vec<ProcessEvent>, Refusal> {
-        let decision = match trigger {
-            Trigger::Input(input) => answer(state, input)?,
-            Trigger::DeadlinePassed(name) => timed_out(state, name)?,
-            Trigger::Own(event) => return Ok(self.next(state, event).into_iter().collect()),
-        };
-        Ok(vec![decision])
-    }
-}
-
-/// The decision that an input leads to.
-fn answer(state: &State, input: &Input) -> Result<ProcessEvent, Refusal> {
-    use ProcessEvent as E;
-    let waits_for = |step| state.expect(step);
-    Ok(match input {
-        Input::Process(_) if state.request.is_some() => return Err(Refusal::AlreadyStarted),
-        Input::Process(start) => E::Started(ShipmentProcessStarted {
-            shipment_id: start.shipment_id.clone(),
-            legs: start.legs.clone(),
-            collection_date: start.collection_date,
-            time_zone: start.time_zone.clone(),
-        }),
-        Input::CustomsInvoiceGenerated(done) => {
-            waits_for(Step::CustomsInvoice)?;
-            E::CustomsInvoiceCompleted(done.0.clone().into())
-        }
-        Input::Manifested(done) => {
-            waits_for(Step::Manifestation)?;
-            E::ManifestationCompleted(ShipmentManifestationCompleted {
-                manifested_legs: done.manifested_legs.clone(),
-            })
-        }
-        Input::LabelsGenerated(done) => {
-            waits_for(Step::Labels)?;
-            E::LabelsCompleted(done.0.clone().into())
-        }
-        Input::ReceiptGenerated(done) => {
-            waits_for(Step::Receipt)?;
-            E::ReceiptCompleted(done.0.clone().into())
-        }
-        Input::CombinedDocumentGenerated(done) => {
-            waits_for(Step::CombinedDocument)?;
-            E::CombinedDocumentCompleted(done.0.clone().into())
-        }
-        // A carrier may book after all what it had refused, or what it took too long to answer.
-        Input::CollectionBooked(done) => {
-            if state.collection_booking != Stage::Failed {
-                waits_for(Step::CollectionBooking)?;
+        Ok(vec![match trigger {
+            Trigger::Input(input) => decision(state, input)?,
+            Trigger::DeadlinePassed(REBOOKING) if state.may_be_rebooked() => compensate(),
+            Trigger::DeadlinePassed(REBOOKING) => {
+                return Err(Refusal::late("its collection is no longer to be rebooked"));
             }
-            E::BookingCompleted(CollectionBookingCompleted {
-                booking_reference: done.booking_reference.clone(),
-            })
-        }
-        Input::CustomsInvoiceFailed(failed) => failure(state, Step::CustomsInvoice, &failed.0)?,
-        Input::ManifestationFailed(failed) => failure(state, Step::Manifestation, &failed.0)?,
-        Input::LabelsFailed(failed) => failure(state, Step::Labels, &failed.0)?,
-        Input::ReceiptFailed(failed) => failure(state, Step::Receipt, &failed.0)?,
-        Input::CombinedDocumentFailed(failed) => failure(state, Step::CombinedDocument, &failed.0)?,
-        Input::CollectionBookingFailed(failed) => {
-            failure(state, Step::CollectionBooking, &failed.0)?
-        }
-    })
-}
-
-/// The step that the process waits for has failed.
-fn failure(state: &State, step: Step, failure: &Failure) -> Result<ProcessEvent, Refusal> {
-    use ProcessEvent as E;
-    state.expect(step)?;
-    let failure = failure.clone();
-    Ok(match step {
-        Step::CustomsInvoice => E::CustomsInvoiceFailed(failure.into()),
-        Step::Manifestation => E::ManifestationFailed(failure.into()),
-        Step::Labels => E::LabelsFailed(failure.into()),
-        Step::Receipt => E::ReceiptFailed(failure.into()),
-        Step::CombinedDocument => E::CombinedDocumentFailed(failure.into()),
-        Step::CollectionBooking => E::BookingFailed(failure.into()),
-    })
-}
-
-fn timed_out(state: &State, deadline: &str) -> Result<ProcessEvent, Refusal> {
-    let step = Step::named(deadline)
-        .ok_or_else(|| Refusal::because(format!("there is no step {deadline}")))?;
-    let reason = format!("{} timed out: no answer came in time", step.name());
-    failure(state, step, &Failure::because(reason))
+            Trigger::DeadlinePassed(name) => overdue(state, name, &self.steps)?,
+            Trigger::Own(event) => return Ok(self.next(state, event).into_iter().collect()),
+        }])
+    }
 }
 
 impl ShipmentProcess {
@@ -209,15 +77,11 @@ impl ShipmentProcess {
             E::Started(_) => {
                 E::ManifestationAndDocumentsStarted(ManifestationAndDocumentsStarted(Nothing {}))
             }
-            E::ManifestationAndDocumentsStarted(_) if self.customs_invoice => {
-                E::CustomsInvoiceStarted(CustomsInvoiceGenerationStarted(Nothing {}))
-            }
+            E::ManifestationAndDocumentsStarted(_) if self.customs_invoice => customs_invoice(),
             E::ManifestationAndDocumentsStarted(_) | E::CustomsInvoiceCompleted(_) => {
-                E::ManifestationStarted(ShipmentManifestationStarted(Nothing {}))
+                manifestation()
             }
-            E::ManifestationCompleted(_) => {
-                E::LabelsStarted(ShipmentLabelsGenerationStarted(Nothing {}))
-            }
+            E::ManifestationCompleted(_) | E::RegenerationRequested(_) => labels(),
             E::LabelsCompleted(_) => E::ReceiptStarted(ReceiptGenerationStarted(Nothing {})),
             E::ReceiptCompleted(_) => {
                 E::CombinedDocumentStarted(CombinedDocumentGenerationStarted(Nothing {}))
@@ -225,17 +89,19 @@ impl ShipmentProcess {
             E::CombinedDocumentCompleted(_) => E::ManifestationAndDocumentsCompleted(
                 ManifestationAndDocumentsCompleted(Nothing {}),
             ),
-            E::ManifestationAndDocumentsCompleted(_) => {
-                E::BookingStarted(CollectionBookingStarted(Nothing {}))
+            // Where documents were generated again, the collection is booked already.
+            E::ManifestationAndDocumentsCompleted(_)
+                if state.collection_booking == Stage::Completed =>
+            {
+                check_completion()
             }
-            E::BookingCompleted(_) => {
-                E::CompletionChecked(ShipmentProcessCompletionChecked(Nothing {}))
-            }
+            E::ManifestationAndDocumentsCompleted(_) => booking(),
+            E::BookingCompleted(_) => check_completion(),
             E::CompletionChecked(_) if state.stages_are_complete() => {
                 E::Completed(ShipmentProcessCompleted(Nothing {}))
             }
             E::CustomsInvoiceFailed(failed) => stage_failed(&failed.0),
-            E::ManifestationFailed(failed) => stage_failed(&failed.0),
+            E::ManifestationFailed(failed) => stage_failed(&Failure::because(&failed.failure)),
             E::LabelsFailed(failed) => stage_failed(&failed.0),
             E::ReceiptFailed(failed) => stage_failed(&failed.0),
             E::CombinedDocumentFailed(failed) => stage_failed(&failed.0),
@@ -243,6 +109,34 @@ impl ShipmentProcess {
             | E::BookingFailed(CollectionBookingFailed(failure)) => {
                 E::Failed(ShipmentProcessFailed(failure.clone()))
             }
+            E::Failed(_) if self.compensates_at_once(state) => compensate(),
+
+            E::LegsAmended(_) if state.status == Status::Running => customs_invoice(),
+            E::RebookingRequested(_) if state.may_be_booked => cancel_booking(),
+            E::RebookingRequested(_) => booking(),
+            E::Retried(retried) => match Step::named(&retried.step) {
+                Some(step) if step.undoes() && state.anew == Some(Anew::Booking) => {
+                    cancel_booking()
+                }
+                Some(step) if step.undoes() => compensate(),
+                Some(Step::CustomsInvoice) => customs_invoice(),
+                Some(_) if state.anew == Some(Anew::Documents) => labels(),
+                Some(_) | None => manifestation(),
+            },
+            E::CancellationRequested(_) if state.compensation != Compensation::Running => {
+                compensate()
+            }
+
+            E::BookingCancellationCompleted(_) if state.anew == Some(Anew::Booking) => booking(),
+            E::CompensationStarted(_)
+            | E::BookingCancellationCompleted(_)
+            | E::ManifestationCancellationCompleted(_) => undo(state),
+            E::BookingCancellationFailed(failed) => not_undone(&failed.0),
+            E::ManifestationCancellationFailed(failed) => not_undone(&failed.0),
+            E::CompensationCompleted(_) if state.cancellation_requested => {
+                E::Cancelled(ShipmentProcessCancelled(Nothing {}))
+            }
+
             E::CustomsInvoiceStarted(_)
             | E::ManifestationStarted(_)
             | E::LabelsStarted(_)
@@ -251,24 +145,71 @@ impl ShipmentProcess {
             | E::BookingStarted(_)
             | E::CompletionChecked(_)
             | E::Completed(_)
-            | E::Failed(_) => return None,
+            | E::Failed(_)
+            | E::CancellationRequested(_)
+            | E::LegsAmended(_)
+            | E::BookingCancellationStarted(_)
+            | E::ManifestationCancellationStarted(_)
+            | E::CompensationCompleted(_)
+            | E::CompensationFailed(_)
+            | E::Cancelled(_)
+            | E::StepTimedOut(_)
+            | E::StepRetried(_) => return None,
         })
     }
 
-    /// Delegates a step, and waits for it until its time is over.
-    fn delegate(&self, step: Step, command: Command) -> Vec<Effect<Command>> {
-        let patience = match step {
-            Step::CollectionBooking => self.step_timeout.saturating_add(BOOKING_AHEAD),
-            Step::CustomsInvoice
-            | Step::Manifestation
-            | Step::Labels
-            | Step::Receipt
-            | Step::CombinedDocument => self.step_timeout,
-        };
-        vec![
-            Effect::Send(command),
-            Effect::set_deadline(step.name(), Due::After(patience)),
-        ]
+    /// Whether what was done with carriers is undone as soon as the process has failed.
+    fn compensates_at_once(&self, state: &State) -> bool {
+        let something_is_done = state.may_be_manifested || state.may_be_booked;
+        // Documents that are generated again are worth no shipment.
+        let stands = state.anew == Some(Anew::Documents)
+            || (state.collection_booking == Stage::Failed && self.waits_for_rebooking());
+        something_is_done && !stands
+    }
+
+    fn waits_for_rebooking(&self) -> bool {
+        self.rebooking_window.is_positive()
+    }
+}
+
+fn customs_invoice() -> ProcessEvent {
+    ProcessEvent::CustomsInvoiceStarted(CustomsInvoiceGenerationStarted(Nothing {}))
+}
+
+fn manifestation() -> ProcessEvent {
+    ProcessEvent::ManifestationStarted(ShipmentManifestationStarted(Nothing {}))
+}
+
+fn labels() -> ProcessEvent {
+    ProcessEvent::LabelsStarted(ShipmentLabelsGenerationStarted(Nothing {}))
+}
+
+fn booking() -> ProcessEvent {
+    ProcessEvent::BookingStarted(CollectionBookingStarted(Nothing {}))
+}
+
+fn check_completion() -> ProcessEvent {
+    ProcessEvent::CompletionChecked(ShipmentProcessCompletionChecked(Nothing {}))
+}
+
+fn compensate() -> ProcessEvent {
+    ProcessEvent::CompensationStarted(ShipmentProcessCompensationStarted(Nothing {}))
+}
+
+fn cancel_booking() -> ProcessEvent {
+    ProcessEvent::BookingCancellationStarted(CollectionBookingCancellationStarted(Nothing {}))
+}
+
+/// Undoes what is left of what was done with carriers, the last thing first.
+fn undo(state: &State) -> ProcessEvent {
+    if state.may_be_booked {
+        cancel_booking()
+    } else if state.may_be_manifested {
+        ProcessEvent::ManifestationCancellationStarted(ShipmentManifestationCancellationStarted(
+            Nothing {},
+        ))
+    } else {
+        ProcessEvent::CompensationCompleted(ShipmentProcessCompensationCompleted(Nothing {}))
     }
 }
 
@@ -276,59 +217,39 @@ fn stage_failed(failure: &Failure) -> ProcessEvent {
     ProcessEvent::ManifestationAndDocumentsFailed(ManifestationAndDocumentsFailed(failure.clone()))
 }
 
+fn not_undone(failure: &Failure) -> ProcessEvent {
+    ProcessEvent::CompensationFailed(ShipmentProcessCompensationFailed(failure.clone()))
+}
+
 impl Process for ShipmentProcess {
     type Command = Command;
 
     fn react(&self, after: &State, event: &ProcessEvent) -> Vec<Effect<Command>> {
         use ProcessEvent as E;
-        let Some(request) = &after.request else {
-            return vec![];
+        let ask = |step: Step| match command(after, step) {
+            Some(command) => self.steps.of(step).ask(step.name(), command),
+            None => vec![],
         };
-        let planned = || PlannedShipment {
-            shipment_id: request.shipment_id.clone(),
-            legs: request.legs.clone(),
-        };
-        let manifested = || ManifestedShipment {
-            shipment_id: request.shipment_id.clone(),
-            manifested_legs: after.manifested_legs.clone(),
-        };
-        let ask = |step, command: ManifestationCommand| {
-            self.delegate(step, Command::Manifestation(command))
-        };
-        let over = |step: Step| vec![Effect::clear_deadline(step.name())];
+        let over = |step: Step| Patience::over(step.name(), after.silent);
         match event {
-            E::ManifestationAndDocumentsStarted(_) => {
-                vec![Effect::Send(Command::Manifestation(
-                    CreateShipment(planned()).into(),
-                ))]
-            }
-            E::CustomsInvoiceStarted(_) => ask(
-                Step::CustomsInvoice,
-                GenerateCustomsInvoice(planned()).into(),
-            ),
-            E::ManifestationStarted(_) => {
-                ask(Step::Manifestation, ManifestShipment(planned()).into())
-            }
-            E::LabelsStarted(_) => ask(Step::Labels, GenerateShipmentLabels(manifested()).into()),
-            E::ReceiptStarted(_) => {
-                ask(Step::Receipt, GenerateShipmentReceipt(manifested()).into())
-            }
-            E::CombinedDocumentStarted(_) => ask(
-                Step::CombinedDocument,
-                GenerateCombinedDocument(manifested()).into(),
-            ),
-            E::BookingStarted(_) => {
-                let Some(first) = after.manifested_legs.first() else {
-                    return vec![];
-                };
-                let booking = CreateCollectionBooking(CollectionRequest {
-                    shipment_id: request.shipment_id.clone(),
-                    leg: first.clone(),
-                    collection_date: request.collection_date,
-                    time_zone: request.time_zone.clone(),
-                });
-                self.delegate(Step::CollectionBooking, Command::Collection(booking.into()))
-            }
+            E::ManifestationAndDocumentsStarted(_) => planned(after, after.round)
+                .map(|planned| Command::Manifestation(CreateShipment(planned).into()))
+                .map(Effect::Send)
+                .into_iter()
+                .collect(),
+            E::CustomsInvoiceStarted(_) => ask(Step::CustomsInvoice),
+            E::ManifestationStarted(_) => ask(Step::Manifestation),
+            E::LabelsStarted(_) => ask(Step::Labels),
+            E::ReceiptStarted(_) => ask(Step::Receipt),
+            E::CombinedDocumentStarted(_) => ask(Step::CombinedDocument),
+            E::BookingStarted(_) => ask(Step::CollectionBooking),
+            E::BookingCancellationStarted(_) => ask(Step::BookingCancellation),
+            E::ManifestationCancellationStarted(_) => ask(Step::ManifestationCancellation),
+            E::StepRetried(retried) => Step::named(&retried.step).map_or(vec![], ask),
+            E::StepTimedOut(timed_out) => match Step::named(&timed_out.step) {
+                Some(step) => self.steps.of(step).pause(step.name(), timed_out.attempt),
+                None => vec![],
+            },
             E::CustomsInvoiceCompleted(_) | E::CustomsInvoiceFailed(_) => {
                 over(Step::CustomsInvoice)
             }
@@ -338,17 +259,83 @@ impl Process for ShipmentProcess {
             E::CombinedDocumentCompleted(_) | E::CombinedDocumentFailed(_) => {
                 over(Step::CombinedDocument)
             }
+            // The carrier has booked after all.
+            E::BookingCompleted(_) if after.status == Status::Failed => {
+                vec![Effect::clear_deadline(REBOOKING)]
+            }
             E::BookingCompleted(_) | E::BookingFailed(_) => over(Step::CollectionBooking),
+            E::BookingCancellationCompleted(_) | E::BookingCancellationFailed(_) => {
+                over(Step::BookingCancellation)
+            }
+            E::ManifestationCancellationCompleted(_) | E::ManifestationCancellationFailed(_) => {
+                over(Step::ManifestationCancellation)
+            }
+            E::Failed(_) if after.may_be_rebooked() && self.waits_for_rebooking() => {
+                let window = Due::After(self.rebooking_window);
+                vec![Effect::set_deadline(REBOOKING, window)]
+            }
+            E::RebookingRequested(_) => vec![Effect::clear_deadline(REBOOKING)],
+            // Nothing that was begun is waited for any more, but for what is being undone.
+            E::CancellationRequested(_) => {
+                let mut effects = vec![Effect::clear_deadline(REBOOKING)];
+                if let Some(step) = after.step.filter(|step| !step.undoes()) {
+                    effects.extend(over(step));
+                }
+                effects
+            }
+            E::LegsAmended(_) => after.step.map_or(vec![], over),
             E::Started(_)
             | E::ManifestationAndDocumentsCompleted(_)
             | E::ManifestationAndDocumentsFailed(_)
             | E::CompletionChecked(_)
             | E::Completed(_)
-            | E::Failed(_) => vec![],
+            | E::Failed(_)
+            | E::RegenerationRequested(_)
+            | E::Retried(_)
+            | E::CompensationStarted(_)
+            | E::CompensationCompleted(_)
+            | E::CompensationFailed(_)
+            | E::Cancelled(_) => vec![],
         }
     }
 
     fn is_finished(&self, state: &State) -> bool {
-        state.status == Status::Completed
+        state.status == Status::Cancelled
+    }
+
+    fn adopt(&self, state: &State) -> Result<Vec<String>, Refusal> {
+        if state.status == Status::Completed {
+            return Err(Refusal::Finished);
+        }
+        if state.is_undoing() || state.cancellation_requested {
+            return Err(Refusal::because("what was done is being undone"));
+        }
+        let mut notes = Vec::new();
+        if let Some(step) = state.step {
+            let name = step.name();
+            notes.push(match state.status {
+                Status::Failed => format!("it has failed at {name}, and stays failed"),
+                Status::Running
+                | Status::Completed
+                | Status::Cancelled
+                | Status::NeedsAttention => format!("it goes on waiting for {name}"),
+            });
+        }
+        let has_invoice = state.documents.customs_invoice.is_some();
+        match (self.customs_invoice, state.step) {
+            (true, Some(Step::CustomsInvoice)) | (false, Some(_) | None) if !has_invoice => {}
+            (true, Some(_) | None) if !has_invoice => {
+                notes.push("no customs invoice is generated: its turn is over".to_owned());
+            }
+            (true | false, Some(_) | None) => {}
+        }
+        Ok(notes)
+    }
+
+    fn is_public(&self, event: &ProcessEvent) -> bool {
+        !matches!(
+            event,
+            ProcessEvent::StepTimedOut(_) | ProcessEvent::StepRetried(_)
+        )
     }
 }

@@ -6,8 +6,14 @@ use contracts::shipment::Leg;
 use contracts::{MessageSet, ShipmentId};
 use jiff::{SignedDuration, Timestamp};
 use kernel::{Arrival, Category, Content, Instance, Outcome, Record, Registry};
-use shipment_process::{Command, Input, ShipmentProcess, State, registry};
+use shipment_process::{Command, Input, ShipmentProcess, State, Steps, registry};
+use testkit::patience;
 use uuid::Uuid;
+
+fn processes() -> Registry<ShipmentProcess> {
+    let steps = Steps::all(patience(SignedDuration::from_mins(5), 0));
+    registry(steps, SignedDuration::from_hours(24)).unwrap()
+}
 
 fn start(legs: u128) -> Input {
     let leg = |n| Leg {
@@ -54,7 +60,7 @@ fn events(outcome: Outcome<ProcessEvent, Command>) -> Vec<&'static str> {
 
 #[test]
 fn one_leg_is_domestic_and_more_are_international() {
-    let registry = registry(SignedDuration::from_mins(5)).unwrap();
+    let registry = processes();
     for (legs, category, third) in [
         (1, "domestic-1.0", "ShipmentManifestationStarted"),
         (2, "international-1.0", "CustomsInvoiceGenerationStarted"),
@@ -69,7 +75,7 @@ fn one_leg_is_domestic_and_more_are_international() {
 
 #[test]
 fn the_default_category_begins_with_a_customs_invoice_as_international_does() {
-    let registry = registry(SignedDuration::from_mins(5)).unwrap();
+    let registry = processes();
     let process = |name| registry.process(&Category::parse(name).unwrap()).unwrap();
     assert!(process("default-1.0").customs_invoice && process("international-1.0").customs_invoice);
     assert!(!process("domestic-1.0").customs_invoice);
@@ -77,7 +83,7 @@ fn the_default_category_begins_with_a_customs_invoice_as_international_does() {
 
 #[test]
 fn a_shipment_keeps_its_category_until_it_is_switched_and_goes_on_from_where_it_is() {
-    let registry = registry(SignedDuration::from_mins(5)).unwrap();
+    let registry = processes();
     let mut instance = Instance::default();
     take(&registry, &mut instance, Content::Input(start(2)));
     let to = Category::parse("domestic-1.0").unwrap();
@@ -91,6 +97,7 @@ fn a_shipment_keeps_its_category_until_it_is_switched_and_goes_on_from_where_it_
     // The invoice that was asked for under the other category still leads on.
     let document = contracts::shipment::Document {
         address: "https://documents".to_owned(),
+        round: contracts::Round::FIRST,
     };
     let generated = contracts::manifestation::CustomsInvoiceGenerated(document);
     let next = take(&registry, &mut instance, Content::Input(generated.into()));

@@ -11,7 +11,9 @@ use serde::Deserialize;
 pub use layers::Base;
 pub use sections::{BusAdapter, EventStore, Http, Projections, ProjectionsAdapter, StoreAdapter};
 pub(crate) use sections::{LogFormat, Telemetry};
-pub use services::{CarrierStub, CollectionBooking, Manifestation, ShipmentProcess};
+pub use services::{
+    Behaviour, Carrier, CarrierStub, CollectionBooking, Manifestation, ShipmentProcess, Step, Steps,
+};
 
 /// All settings. One file serves every binary: each reads the sections that it needs.
 #[derive(Clone, Debug, Deserialize)]

@@ -1,169 +1,14 @@
-//! The decisions of a shipment's process, one sentence a test.
+//! From the start to the end, step by step.
 
-use contracts::collection::{
-    CollectionBooked, CollectionBookingSubprocessFailed, CollectionRequest, CreateCollectionBooking,
-};
+use contracts::Round;
+use contracts::collection::{CollectionBookingSubprocessFailed, CreateCollectionBooking};
 use contracts::manifestation as shipment;
 use contracts::process::*;
-use contracts::shipment::{Document, Failure, Leg, ManifestedLeg, Nothing};
-use contracts::{MessageSet, ShipmentId};
-use jiff::SignedDuration;
-use shipment_process::{Command, Input, ShipmentProcess};
+use contracts::shipment::Nothing;
+use shipment_process::{Command, Input};
 use testkit::{Then, given};
-use uuid::Uuid;
 
-fn process(customs_invoice: bool) -> ShipmentProcess {
-    ShipmentProcess {
-        customs_invoice,
-        step_timeout: SignedDuration::from_mins(5),
-    }
-}
-
-fn id() -> ShipmentId {
-    ShipmentId::parse("S1").unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn leg(n: u128) -> Leg {
-    Leg {
-        carrier_id: Uuid::from_u128(n),
-        sender: format!("sender{n}"),
-        receiver: format!("receiver{n}"),
-        collection: format!("collection{n}"),
-    }
-}
-
-fn manifested() -> Vec<ManifestedLeg> {
-    vec![ManifestedLeg {
-        position: 1,
-        leg: leg(1),
-        tracking_number: "T1".to_owned(),
-    }]
-}
-
-fn started() -> ProcessEvent {
-    ShipmentProcessStarted {
-        shipment_id: id(),
-        legs: vec![leg(1)],
-        collection_date: jiff::civil::date(2024, 5, 27),
-        time_zone: "Europe/London".to_owned(),
-    }
-    .into()
-}
-
-fn start() -> ProcessShipment {
-    ProcessShipment {
-        shipment_id: id(),
-        legs: vec![leg(1)],
-        collection_date: jiff::civil::date(2024, 5, 27),
-        time_zone: "Europe/London".to_owned(),
-    }
-}
-
-fn planned() -> shipment::PlannedShipment {
-    shipment::PlannedShipment {
-        shipment_id: id(),
-        legs: vec![leg(1)],
-    }
-}
-
-fn of_manifested() -> shipment::ManifestedShipment {
-    shipment::ManifestedShipment {
-        shipment_id: id(),
-        manifested_legs: manifested(),
-    }
-}
-
-fn ask(command: impl Into<shipment::ManifestationCommand>) -> Command {
-    Command::Manifestation(command.into())
-}
-
-fn document(name: &str) -> Document {
-    Document {
-        address: format!("https://documents/S1/{name}"),
-    }
-}
-
-fn failure() -> Failure {
-    Failure::because("out of ink")
-}
-
-/// The history up to the point where the process waits for a step.
-fn waiting_for_manifestation() -> Vec<ProcessEvent> {
-    vec![
-        started(),
-        ManifestationAndDocumentsStarted(Nothing {}).into(),
-        ShipmentManifestationStarted(Nothing {}).into(),
-    ]
-}
-
-fn waiting_for_labels() -> Vec<ProcessEvent> {
-    let done = ShipmentManifestationCompleted {
-        manifested_legs: manifested(),
-    };
-    let mut history = waiting_for_manifestation();
-    history.extend([
-        done.into(),
-        ShipmentLabelsGenerationStarted(Nothing {}).into(),
-    ]);
-    history
-}
-
-fn waiting_for_receipt() -> Vec<ProcessEvent> {
-    let mut history = waiting_for_labels();
-    history.extend([
-        ShipmentLabelsGenerationCompleted(document("labels")).into(),
-        ReceiptGenerationStarted(Nothing {}).into(),
-    ]);
-    history
-}
-
-fn waiting_for_combined_document() -> Vec<ProcessEvent> {
-    let mut history = waiting_for_receipt();
-    history.extend([
-        ReceiptGenerationCompleted(document("receipt")).into(),
-        CombinedDocumentGenerationStarted(Nothing {}).into(),
-    ]);
-    history
-}
-
-fn waiting_for_booking() -> Vec<ProcessEvent> {
-    let mut history = waiting_for_combined_document();
-    history.extend([
-        CombinedDocumentGenerationCompleted(document("combined-document")).into(),
-        ManifestationAndDocumentsCompleted(Nothing {}).into(),
-        CollectionBookingStarted(Nothing {}).into(),
-    ]);
-    history
-}
-
-fn booking_failed() -> Vec<ProcessEvent> {
-    let mut history = waiting_for_booking();
-    history.extend([
-        CollectionBookingFailed(failure()).into(),
-        ShipmentProcessFailed(failure()).into(),
-    ]);
-    history
-}
-
-fn booked() -> Input {
-    CollectionBooked {
-        booking_reference: "B1".to_owned(),
-    }
-    .into()
-}
-
-fn completed() -> Vec<ProcessEvent> {
-    vec![
-        CollectionBookingCompleted {
-            booking_reference: "B1".to_owned(),
-        }
-        .into(),
-        ShipmentProcessCompletionChecked(Nothing {}).into(),
-        ShipmentProcessCompleted(Nothing {}).into(),
-    ]
-}
-
-const IN_5_MINUTES: &str = "1970-01-01T00:05:00Z";
+use crate::fixtures::*;
 
 #[test]
 fn a_domestic_start_delegates_creation_and_manifestation() {
@@ -205,9 +50,7 @@ fn an_international_start_delegates_the_customs_invoice_first() {
 #[test]
 fn each_step_that_is_done_leads_to_the_next() {
     given(process(false), waiting_for_manifestation())
-        .when(shipment::ShipmentManifested {
-            manifested_legs: manifested(),
-        })
+        .when(manifested_in(0))
         .then(waiting_for_labels().split_off(3))
         .sends([ask(shipment::GenerateShipmentLabels(of_manifested()))]);
     given(process(false), waiting_for_labels())
@@ -222,20 +65,15 @@ fn each_step_that_is_done_leads_to_the_next() {
 
 #[test]
 fn the_last_document_completes_the_first_stage_and_begins_the_booking() {
-    let request = CollectionRequest {
-        shipment_id: id(),
-        leg: manifested().remove(0),
-        collection_date: jiff::civil::date(2024, 5, 27),
-        time_zone: "Europe/London".to_owned(),
-    };
     given(process(false), waiting_for_combined_document())
         .when(shipment::ShipmentCombinedDocumentGenerated(document(
             "combined-document",
         )))
         .then(waiting_for_booking().split_off(9))
-        .sends([Command::Collection(CreateCollectionBooking(request).into())])
-        // A booking may be scheduled a week ahead: its step waits longer.
-        .waits_until(&[("CollectionBooking", "1970-01-09T00:05:00Z")]);
+        .sends([Command::Collection(
+            CreateCollectionBooking(collection(0)).into(),
+        )])
+        .waits_until(&[("CollectionBooking", IN_5_MINUTES)]);
 }
 
 #[test]
@@ -251,18 +89,34 @@ fn a_process_that_is_complete_takes_nothing_more() {
     given(process(false), waiting_for_booking())
         .when(booked())
         .and_when(CollectionBookingSubprocessFailed(failure()))
-        .is_refused("finished");
+        .is_refused("done already");
 }
 
 #[test]
-fn a_step_that_fails_fails_its_stage_and_the_process() {
+fn a_manifestation_that_fails_before_any_leg_is_taken_leaves_nothing_to_undo() {
+    given(process(false), waiting_for_manifestation())
+        .when(shipment::ShipmentManifestationFailed {
+            failure: failure().failure,
+            round: Round::FIRST,
+            legs_to_cancel: vec![],
+        })
+        .then([
+            ShipmentManifestationFailed {
+                failure: failure().failure,
+                may_be_manifested: false,
+            }
+            .into(),
+            ManifestationAndDocumentsFailed(failure()).into(),
+            ShipmentProcessFailed(failure()).into(),
+        ])
+        .sends([])
+        .waits_until(&[]);
+}
+
+#[test]
+fn a_document_that_fails_fails_its_stage_and_the_process_and_the_legs_are_cancelled() {
     type Case = (Vec<ProcessEvent>, Input, ProcessEvent);
-    let cases: [Case; 4] = [
-        (
-            waiting_for_manifestation(),
-            shipment::ShipmentManifestationFailed(failure()).into(),
-            ShipmentManifestationFailed(failure()).into(),
-        ),
+    let cases: [Case; 3] = [
         (
             waiting_for_labels(),
             shipment::ShipmentLabelsGenerationFailed(failure()).into(),
@@ -286,9 +140,11 @@ fn a_step_that_fails_fails_its_stage_and_the_process() {
                 failed,
                 ManifestationAndDocumentsFailed(failure()).into(),
                 ShipmentProcessFailed(failure()).into(),
+                ShipmentProcessCompensationStarted(Nothing {}).into(),
+                ShipmentManifestationCancellationStarted(Nothing {}).into(),
             ])
-            .sends([])
-            .waits_until(&[]);
+            .sends([ask(shipment::CancelShipmentManifestation(undo()))])
+            .waits_until(&[("ShipmentManifestationCancellation", IN_5_MINUTES)]);
     }
 }
 
@@ -324,7 +180,7 @@ fn a_booking_that_overtakes_its_failure_still_completes() {
         .when(booked())
         .then(completed())
         .and_when(CollectionBookingSubprocessFailed(failure()))
-        .is_refused("finished");
+        .is_refused("done already");
 }
 
 #[test]
@@ -333,10 +189,8 @@ fn a_step_that_is_not_waited_for_is_refused_with_its_name() {
         .when(shipment::ShipmentLabelsGenerated(document("labels")))
         .is_refused("does not wait for ShipmentLabelsGeneration");
     given(process(false), waiting_for_labels())
-        .when(shipment::ShipmentManifested {
-            manifested_legs: manifested(),
-        })
-        .is_refused("does not wait for ShipmentManifestation");
+        .when(manifested_in(0))
+        .is_refused("ShipmentManifestation is done already");
     given(process(false), waiting_for_labels())
         .when(booked())
         .is_refused("CollectionBooking");
@@ -363,15 +217,12 @@ fn each_step_whose_time_is_over_fails_with_its_name() {
     ];
     for (history, step) in cases {
         let then: Then<_> = given(process(false), history).when_deadline_passes(step);
-        let events = then.events();
-        let last = events.last().map(MessageSet::type_name);
-        assert_eq!(last, Some("ShipmentProcessFailed"), "{step}");
-        match events.last() {
-            Some(ProcessEvent::Failed(failed)) => {
-                assert!(failed.0.failure.starts_with(step), "{}", failed.0.failure);
-            }
-            other => panic!("{step}: {other:?}"),
-        }
+        let failure = then.events().into_iter().find_map(|event| match event {
+            ProcessEvent::Failed(failed) => Some(failed.0.failure),
+            _ => None,
+        });
+        let failure = failure.unwrap_or_else(|| panic!("{step} does not fail"));
+        assert!(failure.starts_with(step), "{failure}");
     }
 }
 
