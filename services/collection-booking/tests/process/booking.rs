@@ -1,95 +1,10 @@
-//! The decisions of collection-booking, one sentence a test.
+//! From the request to the booking.
 
-use collection_booking::CollectionBooking;
-use contracts::carrier::{
-    BookCollectionWithCarrier, CollectionBookedByCarrier, CollectionBookingRejectedByCarrier,
-};
 use contracts::collection::*;
-use contracts::shipment::{Failure, Leg, ManifestedLeg, Nothing};
-use contracts::{Round, ShipmentId};
-use jiff::SignedDuration;
-use testkit::{given, patience};
-use uuid::Uuid;
+use contracts::shipment::Failure;
+use testkit::given;
 
-const NOW: &str = "2024-05-26T10:00:00Z";
-const EVENING: &str = "2024-05-26T21:30:00Z";
-
-fn process(book_immediately: bool) -> CollectionBooking {
-    CollectionBooking {
-        book_immediately,
-        carrier: patience(SignedDuration::from_mins(15), 0),
-    }
-}
-
-fn request(date: i8) -> CollectionRequest {
-    CollectionRequest {
-        shipment_id: ShipmentId::parse("S1").unwrap_or_else(|error| panic!("{error}")),
-        leg: ManifestedLeg {
-            position: 1,
-            leg: Leg {
-                carrier_id: Uuid::from_u128(1),
-                sender: "sender".to_owned(),
-                receiver: "receiver".to_owned(),
-                collection: "collection".to_owned(),
-            },
-            tracking_number: "T1".to_owned(),
-        },
-        collection_date: jiff::civil::date(2024, 5, date),
-        time_zone: "Europe/London".to_owned(),
-        round: Round::FIRST,
-    }
-}
-
-fn initialized(date: i8) -> CollectionEvent {
-    CollectionBookingInitialized(request(date)).into()
-}
-
-fn scheduled(book_at: &str) -> CollectionEvent {
-    let book_at = book_at.parse().unwrap_or_else(|error| panic!("{error}"));
-    CollectionBookingScheduled { book_at }.into()
-}
-
-fn asked() -> CollectionEvent {
-    CollectionBookingWithCarrierStarted(Nothing {}).into()
-}
-
-fn failed(why: &str) -> CollectionEvent {
-    CollectionBookingSubprocessFailed(Failure::because(why)).into()
-}
-
-fn to_carrier(date: i8) -> contracts::carrier::CarrierCommand {
-    BookCollectionWithCarrier {
-        idempotency_key: "S1/collection".to_owned(),
-        shipment_id: request(date).shipment_id,
-        carrier_id: Uuid::from_u128(1),
-        tracking_number: "T1".to_owned(),
-        collection: "collection".to_owned(),
-        collection_date: request(date).collection_date,
-    }
-    .into()
-}
-
-fn collected() -> CollectionEvent {
-    CollectionBooked {
-        booking_reference: "B1".to_owned(),
-        round: Round::FIRST,
-    }
-    .into()
-}
-
-fn booked() -> CollectionBookedByCarrier {
-    CollectionBookedByCarrier {
-        idempotency_key: "S1/collection".to_owned(),
-        booking_reference: "B1".to_owned(),
-    }
-}
-
-fn rejected() -> CollectionBookingRejectedByCarrier {
-    CollectionBookingRejectedByCarrier {
-        idempotency_key: "S1/collection".to_owned(),
-        failure: "no driver".to_owned(),
-    }
-}
+use crate::fixtures::*;
 
 #[test]
 fn booking_immediately_asks_the_carrier_at_once_and_records_the_time_all_the_same() {

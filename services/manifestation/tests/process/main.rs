@@ -1,0 +1,5 @@
+//! The decisions of manifestation, one sentence a test.
+
+mod cancellation;
+mod fixtures;
+mod steps;
