@@ -1,6 +1,6 @@
 //! The carriers' ledger, one sentence a test.
 
-use carrier_stub::{Behaviours, Carriers, Input};
+use carrier_stub::{Behaviour, Behaviours, Carriers, Input};
 use contracts::carrier::*;
 use contracts::shipment::Leg;
 use contracts::{MessageSet, ShipmentId};
@@ -145,4 +145,121 @@ fn a_collection_that_is_refused_at_first_is_booked_later_once() {
 #[test]
 fn a_collection_that_is_refused_for_good_is_not_booked_later() {
     given(carriers(0), []).when(book("S2")).waits_until(&[]);
+}
+
+fn cancel_leg(id: &str) -> Input {
+    CancelLegWithCarrier {
+        idempotency_key: format!("{id}/leg/1/cancel"),
+        cancels: format!("{id}/leg/1"),
+        shipment_id: shipment(id),
+        carrier_id: Uuid::from_u128(1),
+        position: 1,
+    }
+    .into()
+}
+
+fn cancel_collection(id: &str) -> Input {
+    CancelCollectionWithCarrier {
+        idempotency_key: format!("{id}/collection/cancel"),
+        cancels: format!("{id}/collection"),
+        shipment_id: shipment(id),
+        carrier_id: Uuid::from_u128(1),
+    }
+    .into()
+}
+
+fn special(delay_ms: i64, behaviour: Behaviour) -> Carriers {
+    Carriers {
+        behaviours: Behaviours::from([(Uuid::from_u128(1), behaviour)]),
+        ..carriers(delay_ms)
+    }
+}
+
+#[test]
+fn what_is_cancelled_has_no_effect_any_more_and_its_answer_is_no_longer_waited_for() {
+    let cancelled = given(carriers(500), [])
+        .when(manifest("S0"))
+        .and_when(cancel_leg("S0"));
+    assert_eq!(names(&cancelled.events()), ["CarrierRequestReceived"]);
+    cancelled
+        .waits_until(&[("S0/leg/1/cancel", "1970-01-01T00:00:00.5Z")])
+        .and_refused(manifest("S0"), "was cancelled");
+}
+
+#[test]
+fn a_request_that_comes_behind_its_cancellation_is_not_taken() {
+    given(carriers(0), [])
+        .when(cancel_leg("S0"))
+        .and_refused(manifest("S0"), "was cancelled");
+}
+
+#[test]
+fn a_collection_that_would_be_booked_late_is_not_once_it_is_cancelled() {
+    let cancelled = given(carriers(0), [])
+        .when(book("S3"))
+        .and_when(cancel_collection("S3"));
+    assert_eq!(
+        names(&cancelled.events()),
+        ["CarrierRequestReceived", "CollectionCancelledByCarrier"]
+    );
+    cancelled.waits_until(&[]);
+}
+
+#[test]
+fn a_carrier_may_refuse_every_leg() {
+    let answer = given(special(0, Behaviour::RefusesManifestation), []).when(manifest("S0"));
+    assert_eq!(
+        names(&answer.events()).last(),
+        Some(&"LegManifestationRejectedByCarrier")
+    );
+}
+
+#[test]
+fn a_carrier_may_never_answer_but_to_a_cancellation() {
+    let silent = given(special(0, Behaviour::NeverAnswers), []).when(manifest("S0"));
+    assert_eq!(names(&silent.events()), ["CarrierRequestReceived"]);
+    let cancelled = silent.waits_until(&[]).and_when(cancel_leg("S0"));
+    assert_eq!(
+        names(&cancelled.events()).last(),
+        Some(&"LegCancelledByCarrier")
+    );
+}
+
+#[test]
+fn a_carrier_may_take_its_time() {
+    let slow = Behaviour::AnswersAfter(SignedDuration::from_secs(5));
+    given(special(0, slow), [])
+        .when(manifest("S0"))
+        .waits_until(&[("S0/leg/1", "1970-01-01T00:00:05Z")]);
+}
+
+#[test]
+fn a_carrier_may_answer_twice() {
+    let received = given(special(0, Behaviour::AnswersTwice), []).when(manifest("S0"));
+    let history = received.events();
+    assert_eq!(history.len(), 2);
+    received.waits_until(&[("S0/leg/1/again", "1970-01-01T00:00:00.001Z")]);
+    given(special(0, Behaviour::AnswersTwice), history.clone())
+        .when_deadline_passes("S0/leg/1/again")
+        .then([history[1].clone()]);
+}
+
+#[test]
+fn a_carrier_may_refuse_to_cancel_and_then_the_leg_stands() {
+    let refused = given(special(0, Behaviour::RefusesCancellation), [])
+        .when(manifest("S0"))
+        .and_when(cancel_leg("S0"));
+    assert_eq!(
+        names(&refused.events()).last(),
+        Some(&"LegCancellationRejectedByCarrier")
+    );
+    let again = refused.and_when(manifest("S0"));
+    assert_eq!(names(&again.events()), ["LegManifestedByCarrier"]);
+    let refused = given(special(0, Behaviour::RefusesCancellation), [])
+        .when(book("S0"))
+        .and_when(cancel_collection("S0"));
+    assert_eq!(
+        names(&refused.events()).last(),
+        Some(&"CollectionCancellationRejectedByCarrier")
+    );
 }
