@@ -208,6 +208,17 @@ pub fn decode<E: MessageSet, C>(entry: &Entry) -> Result<NewRecord<E, C>, Decode
     })
 }
 
+/// Why the input of this id has led to no decision, where that is recorded among these entries.
+#[must_use]
+pub fn ignored_because(entries: &[Entry], input_id: MessageId) -> Option<String> {
+    let content = entries.iter().map(|entry| &entry.content);
+    let mut ignored = content.filter(|content| {
+        content.metadata.input_id == input_id && content.type_name == TRIGGER_IGNORED
+    });
+    let ignored = serde_json::from_str::<TriggerIgnored>(ignored.next()?.data.get());
+    ignored.ok().map(|ignored| ignored.reason)
+}
+
 fn malformed(type_name: &str, error: &dyn std::error::Error) -> DecodeError {
     DecodeError::Malformed {
         type_name: type_name.to_owned(),

@@ -19,7 +19,7 @@ mod settings;
 
 pub use backoff::Backoff;
 pub use clock::{Clock, SystemClock};
-pub use codec::{BOOKKEEPING, decode as decode_entry};
+pub use codec::{BOOKKEEPING, decode as decode_entry, ignored_because};
 pub use decision::Loaded;
 pub use handler::{Handled, Handler};
 pub use inbox::{Failure, Inbox};

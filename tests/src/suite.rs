@@ -14,6 +14,8 @@ use serde_json::Value;
 use testkit::ShiftedClock;
 use tower::ServiceExt;
 
+use crate::binaries::variable;
+
 /// When the clocks of these tests begin: half a day before the evening on which a collection tomorrow
 /// is to be booked, everywhere in Europe.
 pub const BEGINNING: &str = "2024-05-26T10:00:00Z";
@@ -29,14 +31,23 @@ pub struct Suite {
 /// When the settings that are compiled in do not fit.
 #[must_use]
 pub fn settings() -> Settings {
+    settings_with(&[])
+}
+
+/// The same, with these (`carrier_stub.delay_ms`, …) laid over them.
+///
+/// # Panics
+/// When they do not fit.
+#[must_use]
+pub fn settings_with(more: &[(&str, &str)]) -> Settings {
     let environment = [
         ("LONGHAUL__CARRIER_STUB__DELAY_MS", "2"),
         ("LONGHAUL__CARRIER_STUB__BOOKS_LATE_AFTER_MS", "100"),
         ("LONGHAUL__RUNTIME__POLL_INTERVAL_MS", "50"),
     ];
-    let environment = environment
-        .map(|(k, v)| (k.to_owned(), v.to_owned()))
-        .into();
+    let more = more.iter().map(|(k, v)| (variable(k), (*v).to_owned()));
+    let environment = environment.map(|(k, v)| (k.to_owned(), v.to_owned()));
+    let environment = environment.into_iter().chain(more).collect();
     Settings::layered(Base::AllInOne, None, environment).expect("the settings fit")
 }
 
@@ -81,10 +92,19 @@ impl Suite {
     /// # Panics
     /// When there is no answer, or it is not JSON.
     pub async fn request(&self, method: &str, path: &str) -> (u16, Value) {
+        self.send(method, path, None).await
+    }
+
+    /// Sends a request with a body to the HTTP API; the answer's status and JSON.
+    ///
+    /// # Panics
+    /// When there is no answer, or it is not JSON.
+    pub async fn send(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         let request = Request::builder()
             .method(method)
             .uri(path)
-            .body(Body::empty());
+            .header("content-type", "application/json")
+            .body(body.map_or_else(Body::empty, |body| Body::from(body.to_string())));
         let routes = self.hosted[0].routes.clone();
         let answer = routes
             .oneshot(request.expect("a request"))
@@ -109,11 +129,20 @@ impl Suite {
     /// # Panics
     /// When it does not get there in time.
     pub async fn wait_for(&self, id: &str, status: &str) {
+        let there = |outcome: &Value| outcome["status"] == status;
+        self.wait_until(id, status, there).await;
+    }
+
+    /// Waits until the outcome of an id is as it must be, and answers it.
+    ///
+    /// # Panics
+    /// When it does not get there in time.
+    pub async fn wait_until(&self, id: &str, what: &str, there: impl Fn(&Value) -> bool) -> Value {
         let mut last = Value::Null;
         let arrives = async {
             loop {
                 last = self.request("GET", &format!("/{id}")).await.1;
-                if last["status"] == status {
+                if there(&last) {
                     return;
                 }
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -123,8 +152,9 @@ impl Suite {
             .await
             .is_err()
         {
-            panic!("{id} does not become {status}: {last:#}");
+            panic!("{id} does not become {what}: {last:#}");
         }
+        last
     }
 
     /// Stops the services one after another, letting each finish what it has taken in.

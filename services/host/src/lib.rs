@@ -4,6 +4,7 @@
 //! It decides nothing about shipments. Start with [`main`], which a binary's own `main` calls with the
 //! services that it hosts.
 
+mod access;
 mod adapters;
 mod application;
 mod command_line;
@@ -12,6 +13,7 @@ mod problem;
 mod settings;
 mod telemetry;
 
+pub use access::Caller;
 pub use application::{Application, Hosted, Start};
 pub use command_line::{Binary, main};
 pub use problem::{FieldError, Problem};

@@ -1,4 +1,6 @@
-//! The HTTP API: starts processes, tells what they have come to, and switches their category.
+//! The HTTP API: starts processes, tells what they have come to, and takes what people ask of them.
+
+mod operations;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,14 +10,14 @@ use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use contracts::process::{ProcessShipment, SERVICE};
 use contracts::{Envelope, Kind, MessageId, ShipmentId, TraceParent};
-use event_store::{EventStore, StreamKind, StreamName};
-use host::{FieldError, Problem};
+use event_store::{Entry, EventStore, StreamKind, StreamName};
+use host::{Caller, Problem};
 use jiff::tz::TimeZoneDatabase;
-use kernel::{Category, Instance, Refusal, Registry};
+use kernel::{Instance, Registry};
 use runtime::{Clock, Failure, Handled, Inbox, Input, Loaded};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
@@ -45,14 +47,15 @@ pub(crate) fn router(api: Api) -> Router {
     Router::new()
         .route("/shipments", post(start))
         .route("/shipments/{shipment_id}", get(outcome))
-        .route("/shipments/{shipment_id}/category", put(change_category))
         .route("/{shipment_id}", post(start_demonstration).get(outcome))
+        .merge(operations::router())
         .with_state(Arc::new(api))
 }
 
 async fn start_demonstration(
     State(api): Shared,
     id: Id,
+    caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = parse_id(id)?;
@@ -70,7 +73,7 @@ async fn start_demonstration(
     }
     .into_command(|| id);
     // A demonstration that was started yesterday is the same demonstration.
-    api.start(start, &headers, |old, new| {
+    api.start(start, caller, &headers, |old, new| {
         old.legs == new.legs && old.time_zone == new.time_zone
     })
     .await
@@ -78,13 +81,15 @@ async fn start_demonstration(
 
 async fn start(
     State(api): Shared,
+    caller: Caller,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let body = read_json(&headers, body)?;
     let request = StartRequest::read(&body).map_err(Problem::of_fields)?;
     let start = request.into_command(generate_id);
-    api.start(start, &headers, |old, new| old == new).await
+    api.start(start, caller, &headers, |old, new| old == new)
+        .await
 }
 
 async fn outcome(State(api): Shared, id: Id) -> Result<Json<Outcome>, Problem> {
@@ -95,51 +100,13 @@ async fn outcome(State(api): Shared, id: Id) -> Result<Json<Outcome>, Problem> {
         .ok_or_else(|| not_found(&id))
 }
 
-async fn change_category(
-    State(api): Shared,
-    id: Id,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Outcome>, Problem> {
-    let id = parse_id(id)?;
-    let body = read_json(&headers, body)?;
-    let bad = |detail: String| {
-        Problem::of_fields(vec![FieldError {
-            field: "processCategory".to_owned(),
-            detail,
-        }])
-    };
-    let Some(Value::String(category)) = body.get("processCategory") else {
-        return Err(bad("must be text, as domestic-1.0".to_owned()));
-    };
-    let to = Category::parse(category.clone()).map_err(|error| bad(error.to_string()))?;
-    if api.load(&id).await?.state().is_none() {
-        return Err(not_found(&id));
-    }
-    // Each request is one of its own: to switch there, back, and there again is three switches.
-    let request = MessageId::from(Uuid::now_v7());
-    let input = Input::change_category(&SERVICE, id.as_str(), &to, None, request, api.clock.now())
-        .map_err(|error| internal(error.to_string()))?;
-    match api.submit(input).await? {
-        Handled::Refused(Refusal::NotStarted) => Err(not_found(&id)),
-        Handled::Refused(refusal @ Refusal::UnknownCategory(_)) => Err(bad(refusal.to_string())),
-        Handled::Refused(refusal) => Err(Problem::new(StatusCode::CONFLICT, refusal.to_string())),
-        Handled::Parked => Err(parked(&id)),
-        Handled::Decided | Handled::Duplicate | Handled::Redriven { .. } => {
-            let instance = api.load(&id).await?;
-            Outcome::of(&instance)
-                .map(Json)
-                .ok_or_else(|| not_found(&id))
-        }
-    }
-}
-
 impl Api {
     /// Starts a process, and answers once that is durable. Where one was started before under the same
     /// id, `is_same` says whether it was asked for the same.
     async fn start(
         &self,
         start: ProcessShipment,
+        caller: Caller,
         headers: &HeaderMap,
         is_same: fn(&ProcessShipment, &ProcessShipment) -> bool,
     ) -> Result<Response, Problem> {
@@ -148,10 +115,8 @@ impl Api {
         }
         let data = to_raw_value(&start).map_err(|error| internal(error.to_string()))?;
         let id = MessageId::derive(&[start.shipment_id.as_str(), "start", data.get()]);
-        let traceparent = headers
-            .get("traceparent")
-            .and_then(|header| TraceParent::parse(header.to_str().ok()?))
-            .unwrap_or_else(|| TraceParent::of(id.uuid(), id.uuid()));
+        let traceparent =
+            traceparent(headers).unwrap_or_else(|| TraceParent::of(id.uuid(), id.uuid()));
         let input = Input::Message(Envelope {
             id,
             kind: Kind::Command { to: SERVICE },
@@ -163,7 +128,7 @@ impl Api {
             causation_id: id,
             traceparent: Some(traceparent),
             category: None,
-            actor: None,
+            actor: caller.actor,
             data,
         });
         match self.submit(input).await? {
@@ -209,6 +174,14 @@ impl Api {
     }
 
     async fn load(&self, id: &ShipmentId) -> Result<Instance<crate::State>, Problem> {
+        Ok(self.replay(&self.entries(id).await?))
+    }
+
+    fn replay(&self, entries: &[Entry]) -> Instance<crate::State> {
+        Loaded::replay(&self.registry, entries).instance
+    }
+
+    async fn entries(&self, id: &ShipmentId) -> Result<Vec<Entry>, Problem> {
         let stream = StreamName::new(id.as_str(), &self.kind);
         let read = self.store.read_streams(std::slice::from_ref(&stream));
         let streams = timeout(self.patience, read)
@@ -220,8 +193,7 @@ impl Api {
                     internal(error.to_string())
                 }
             })?;
-        let entries = streams.into_iter().next().unwrap_or_default();
-        Ok(Loaded::replay(&self.registry, &entries).instance)
+        Ok(streams.into_iter().next().unwrap_or_default())
     }
 
     async fn submit(&self, input: Input) -> Result<Handled, Problem> {
@@ -246,6 +218,11 @@ fn parse_id(id: Id) -> Result<ShipmentId, Problem> {
     let Path(id) =
         id.map_err(|rejection| Problem::new(rejection.status(), rejection.body_text()))?;
     ShipmentId::parse(id).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))
+}
+
+fn traceparent(headers: &HeaderMap) -> Option<TraceParent> {
+    let header = headers.get("traceparent")?;
+    TraceParent::parse(header.to_str().ok()?)
 }
 
 fn read_json(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Value, Problem> {

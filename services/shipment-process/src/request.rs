@@ -55,14 +55,7 @@ impl StartRequest {
             }),
         };
         let legs = errors.legs(fields);
-        let collection_date = errors.text(fields, "", "collectionDate").and_then(|text| {
-            Some(text.as_str())
-                .filter(|text| text.len() == "2024-05-27".len())
-                .ok_or(())
-                .and_then(|text| text.parse::<Date>().map_err(drop))
-                .map_err(|_| errors.add("collectionDate", "must be a date, as 2024-05-27"))
-                .ok()
-        });
+        let collection_date = errors.collection_date(fields);
         let time_zone = errors.text(fields, "", "timeZone").and_then(|name| {
             // Under its canonical spelling, so that another spelling is the same request.
             let zone = TimeZoneDatabase::bundled().get(&name).ok();
@@ -119,10 +112,70 @@ impl StartRequest {
     }
 }
 
+/// Reads the body of a cancellation: a reason, which may be left out.
+pub(crate) fn read_reason(body: &Value) -> Result<Option<String>, Vec<FieldError>> {
+    read(body, &["reason"], |errors, fields| {
+        present(fields, "reason").then(|| errors.text(fields, "", "reason"))?
+    })
+}
+
+/// Reads the body of an amendment.
+pub(crate) fn read_legs(body: &Value) -> Result<Vec<Leg>, Vec<FieldError>> {
+    read(body, &["legs"], |errors, fields| errors.legs(fields)).map(Option::unwrap_or_default)
+}
+
+/// Reads the body of a rebooking: another day, which may be left out.
+pub(crate) fn read_collection_date(body: &Value) -> Result<Option<Date>, Vec<FieldError>> {
+    read(body, &["collectionDate"], |errors, fields| {
+        present(fields, "collectionDate").then(|| errors.collection_date(fields))?
+    })
+}
+
+/// Reads the body of what needs to be told nothing.
+pub(crate) fn read_nothing(body: &Value) -> Result<(), Vec<FieldError>> {
+    read(body, &[], |_, _| Some(())).map(drop)
+}
+
+fn present(fields: &Map<String, Value>, name: &str) -> bool {
+    fields.get(name).is_some_and(|value| !value.is_null())
+}
+
+/// Reads an object of these fields; what is wrong with it, for each bad field.
+fn read<T>(
+    body: &Value,
+    known: &[&str],
+    content: impl FnOnce(&mut Errors, &Map<String, Value>) -> Option<T>,
+) -> Result<Option<T>, Vec<FieldError>> {
+    let mut errors = Errors::default();
+    let Value::Object(fields) = body else {
+        errors.add("", "the body must be a JSON object");
+        return Err(errors.0);
+    };
+    errors.unknown("", fields, known);
+    let content = content(&mut errors, fields);
+    if errors.0.is_empty() {
+        Ok(content)
+    } else {
+        Err(errors.0)
+    }
+}
+
 #[derive(Default)]
 struct Errors(Vec<FieldError>);
 
 impl Errors {
+    fn collection_date(&mut self, fields: &Map<String, Value>) -> Option<Date> {
+        self.text(fields, "", "collectionDate").and_then(|text| {
+            Some(text.as_str())
+                .filter(|text| text.len() == "2024-05-27".len())
+                .and_then(|text| text.parse::<Date>().ok())
+                .or_else(|| {
+                    self.add("collectionDate", "must be a date, as 2024-05-27");
+                    None
+                })
+        })
+    }
+
     fn add(&mut self, field: &str, detail: &str) {
         self.0.push(FieldError {
             field: field.to_owned(),
@@ -132,7 +185,10 @@ impl Errors {
 
     fn unknown(&mut self, path: &str, fields: &Map<String, Value>, known: &[&str]) {
         for name in fields.keys().filter(|name| !known.contains(&name.as_str())) {
-            let detail = format!("is unknown; known are {}", known.join(", "));
+            let detail = match known {
+                [] => "is unknown; none is needed".to_owned(),
+                known => format!("is unknown; known are {}", known.join(", ")),
+            };
             self.add(&format!("{path}{name}"), &detail);
         }
     }

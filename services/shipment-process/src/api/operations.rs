@@ -1,0 +1,252 @@
+//! What people ask of a shipment: each is a command through the same handler as every input, and is
+//! recorded with who asked.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{post, put};
+use axum::{Json, Router};
+use contracts::process::{
+    AmendShipmentLegs, CancelShipment, RebookCollection, RegenerateDocuments, RetryFailedStep,
+    SERVICE,
+};
+use contracts::shipment::Nothing;
+use contracts::{Envelope, Kind, MessageId, MessageSet, ShipmentId};
+use host::{Caller, FieldError, Problem};
+use kernel::{Category, Refusal};
+use runtime::{Handled, Input, ignored_because};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Api, Id, Shared, internal, not_found, parked, parse_id, read_json};
+use crate::messages::Input as Command;
+use crate::outcome::Outcome;
+use crate::request;
+
+type Body = Result<Bytes, BytesRejection>;
+
+pub(super) fn router() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/shipments/{shipment_id}/cancel", post(cancel))
+        .route("/shipments/{shipment_id}/legs", put(amend))
+        .route("/shipments/{shipment_id}/rebook", post(rebook))
+        .route("/shipments/{shipment_id}/retry", post(retry))
+        .route("/shipments/{shipment_id}/documents", post(regenerate))
+        .route("/shipments/{shipment_id}/category", put(change_category))
+}
+
+async fn cancel(
+    State(api): Shared,
+    id: Id,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Outcome>, Problem> {
+    let body = read_optional(&headers, body)?;
+    let reason = request::read_reason(&body).map_err(Problem::of_fields)?;
+    let command = CancelShipment { reason };
+    api.operate(parse_id(id)?, caller, &headers, command.into())
+        .await
+}
+
+async fn amend(
+    State(api): Shared,
+    id: Id,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Outcome>, Problem> {
+    let body = read_json(&headers, body)?;
+    let legs = request::read_legs(&body).map_err(Problem::of_fields)?;
+    let command = AmendShipmentLegs { legs };
+    api.operate(parse_id(id)?, caller, &headers, command.into())
+        .await
+}
+
+async fn rebook(
+    State(api): Shared,
+    id: Id,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Outcome>, Problem> {
+    let body = read_optional(&headers, body)?;
+    let collection_date = request::read_collection_date(&body).map_err(Problem::of_fields)?;
+    let command = RebookCollection { collection_date };
+    api.operate(parse_id(id)?, caller, &headers, command.into())
+        .await
+}
+
+async fn retry(
+    State(api): Shared,
+    id: Id,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Outcome>, Problem> {
+    request::read_nothing(&read_optional(&headers, body)?).map_err(Problem::of_fields)?;
+    let command = RetryFailedStep(Nothing {});
+    api.operate(parse_id(id)?, caller, &headers, command.into())
+        .await
+}
+
+async fn regenerate(
+    State(api): Shared,
+    id: Id,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Outcome>, Problem> {
+    request::read_nothing(&read_optional(&headers, body)?).map_err(Problem::of_fields)?;
+    let command = RegenerateDocuments(Nothing {});
+    api.operate(parse_id(id)?, caller, &headers, command.into())
+        .await
+}
+
+/// How a category is to be changed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+struct ChangeQuery {
+    /// Whether to say only what would happen.
+    dry_run: bool,
+}
+
+async fn change_category(
+    State(api): Shared,
+    id: Id,
+    query: Result<Query<ChangeQuery>, QueryRejection>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let id = parse_id(id)?;
+    let Query(query) =
+        query.map_err(|rejection| Problem::new(rejection.status(), rejection.body_text()))?;
+    let body = read_json(&headers, body)?;
+    let bad = |detail: String| {
+        Problem::of_fields(vec![FieldError {
+            field: "processCategory".to_owned(),
+            detail,
+        }])
+    };
+    let Some(Value::String(category)) = body.get("processCategory") else {
+        return Err(bad("must be text, as domestic-1.0".to_owned()));
+    };
+    let to = Category::parse(category.clone()).map_err(|error| bad(error.to_string()))?;
+    let instance = api.load(&id).await?;
+    if instance.state().is_none() {
+        return Err(not_found(&id));
+    }
+    if query.dry_run {
+        let preview = api.registry.preview_category(&instance, &to);
+        let (notes, reason) = match preview {
+            Ok(notes) => (notes, None),
+            Err(refusal @ Refusal::UnknownCategory(_)) => return Err(bad(refusal.to_string())),
+            Err(refusal) => (vec![], Some(refusal.to_string())),
+        };
+        let answer = json!({
+            "possible": reason.is_none(),
+            "from": instance.category().map(Category::as_str),
+            "to": to.as_str(),
+            "notes": notes,
+            "reason": reason,
+        });
+        return Ok(Json(answer).into_response());
+    }
+    let request = request_id(&id, "ChangeProcessCategory", &headers);
+    let now = api.clock.now();
+    let input = Input::change_category(&SERVICE, id.as_str(), &to, caller.actor, request, now)
+        .map_err(|error| internal(error.to_string()))?;
+    let handled = api.submit(input).await?;
+    if let Handled::Refused(refusal @ Refusal::UnknownCategory(_)) = &handled {
+        return Err(bad(refusal.to_string()));
+    }
+    Ok(api.answer(&id, request, handled).await?.into_response())
+}
+
+impl Api {
+    /// Hands a command in, and answers what it has led to once that is durable.
+    async fn operate(
+        &self,
+        id: ShipmentId,
+        caller: Caller,
+        headers: &HeaderMap,
+        command: Command,
+    ) -> Result<Json<Outcome>, Problem> {
+        // Nothing is recorded for a shipment that nobody has started.
+        if self.load(&id).await?.state().is_none() {
+            return Err(not_found(&id));
+        }
+        let request = request_id(&id, command.type_name(), headers);
+        let data = command
+            .encode()
+            .map_err(|error| internal(error.to_string()))?;
+        let input = Input::Message(Envelope {
+            id: request,
+            kind: Kind::Command { to: SERVICE },
+            source: SERVICE,
+            type_name: command.type_name().to_owned(),
+            subject: id.to_string(),
+            time: self.clock.now(),
+            correlation_id: request,
+            causation_id: request,
+            traceparent: super::traceparent(headers),
+            category: None,
+            actor: caller.actor,
+            data,
+        });
+        let handled = self.submit(input).await?;
+        self.answer(&id, request, handled).await
+    }
+
+    async fn answer(
+        &self,
+        id: &ShipmentId,
+        request: MessageId,
+        handled: Handled,
+    ) -> Result<Json<Outcome>, Problem> {
+        match handled {
+            Handled::Refused(Refusal::NotStarted) => return Err(not_found(id)),
+            Handled::Refused(refusal) => {
+                return Err(Problem::new(StatusCode::CONFLICT, refusal.to_string()));
+            }
+            Handled::Parked => return Err(parked(id)),
+            Handled::Duplicate | Handled::Decided | Handled::Redriven { .. } => {}
+        }
+        let entries = self.entries(id).await?;
+        // Asked again, it is answered as it was the first time.
+        if handled == Handled::Duplicate
+            && let Some(reason) = ignored_because(&entries, request)
+        {
+            return Err(Problem::new(StatusCode::CONFLICT, reason));
+        }
+        Outcome::of(&self.replay(&entries))
+            .map(Json)
+            .ok_or_else(|| not_found(id))
+    }
+}
+
+/// The id of a request: each is one of its own, unless whoever sends it gives it a key, under which it
+/// can be sent again.
+fn request_id(id: &ShipmentId, what: &str, headers: &HeaderMap) -> MessageId {
+    match headers.get("idempotency-key") {
+        Some(key) => {
+            let key = String::from_utf8_lossy(key.as_bytes());
+            MessageId::derive(&[id.as_str(), what, &key])
+        }
+        None => MessageId::from(Uuid::now_v7()),
+    }
+}
+
+/// A body that may be left out.
+fn read_optional(headers: &HeaderMap, body: Body) -> Result<Value, Problem> {
+    match &body {
+        Ok(bytes) if bytes.is_empty() => Ok(json!({})),
+        Ok(_) | Err(_) => read_json(headers, body),
+    }
+}

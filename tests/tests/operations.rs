@@ -1,0 +1,365 @@
+//! What people ask of shipments, and what is undone when a step fails for good: from the request to the
+//! carriers' ledger.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use contracts::{Partitions, shipment_suite};
+use event_store::EventStore;
+use event_store_memory::MemoryEventStore;
+use message_bus_embedded::EmbeddedBus;
+use serde_json::{Value, json};
+use system_tests::suite::{BEGINNING, Suite, settings_with};
+use system_tests::transcript::public_events;
+use testkit::ShiftedClock;
+
+const USUAL: &str = "c62bee76-3e7a-4ce3-87dd-a5eb11678815";
+const REFUSES: &str = "00000000-0000-4000-8000-000000000001";
+const SILENT: &str = "00000000-0000-4000-8000-000000000002";
+const TWICE: &str = "00000000-0000-4000-8000-000000000004";
+const KEEPS: &str = "00000000-0000-4000-8000-000000000005";
+
+/// Carriers are given up on soon.
+const IMPATIENT: [(&str, &str); 3] = [
+    ("manifestation.carrier.timeout_ms", "30"),
+    ("manifestation.carrier.retries", "1"),
+    ("manifestation.carrier.retry_after_ms", "5"),
+];
+
+struct System {
+    suite: Suite,
+    store: Arc<dyn EventStore>,
+}
+
+impl System {
+    fn start(settings: &[(&str, &str)]) -> Self {
+        let store: Arc<dyn EventStore> = Arc::new(MemoryEventStore::new(Partitions::default()));
+        let bus = Arc::new(EmbeddedBus::new(store.clone(), shipment_suite()));
+        let clock = ShiftedClock::beginning_at(BEGINNING.parse().unwrap());
+        let settings = settings_with(settings);
+        let suite = Suite::start(store.clone(), bus, Arc::new(clock), &settings);
+        Self { suite, store }
+    }
+
+    /// Starts a shipment with a leg for each of these carriers.
+    async fn post(&self, id: &str, carriers: &[&str]) {
+        let leg = |carrier: &&str| json!({ "carrierId": carrier, "sender": "S", "receiver": "R", "collection": "C" });
+        let body = json!({
+            "shipmentId": id,
+            "legs": carriers.iter().map(leg).collect::<Vec<_>>(),
+            "collectionDate": "2024-05-27",
+            "timeZone": "Europe/Berlin",
+        });
+        let (status, answer) = self.suite.send("POST", "/shipments", Some(body)).await;
+        assert_eq!(status, 202, "{answer}");
+    }
+
+    async fn ask(&self, method: &str, path: &str, body: Value) -> Value {
+        let (status, answer) = self.suite.send(method, path, Some(body)).await;
+        assert_eq!(status, 200, "{path}: {answer}");
+        answer
+    }
+
+    async fn refused(&self, method: &str, path: &str, body: Value, why: &str) {
+        let (status, answer) = self.suite.send(method, path, Some(body)).await;
+        assert_eq!(status, 409, "{path}: {answer}");
+        let detail = answer["detail"].as_str().unwrap();
+        assert!(detail.contains(why), "{path}: {detail}");
+    }
+
+    /// Waits until what was done is undone; the outcome.
+    async fn undone(&self, id: &str, status: &str, compensation: &str) -> Value {
+        let is_there = |outcome: &Value| {
+            outcome["status"] == status && outcome["compensation"]["status"] == compensation
+        };
+        self.suite
+            .wait_until(id, &format!("{status}, {compensation}"), is_there)
+            .await
+    }
+
+    async fn events(&self, id: &str, kind: &str) -> Vec<String> {
+        public_events(&*self.store, id, kind).await
+    }
+
+    async fn ends_with(&self, id: &str, kind: &str, expected: &[&str]) {
+        let events = self.events(id, kind).await;
+        let from = events.len().saturating_sub(expected.len());
+        assert_eq!(&events[from..], expected, "{id}-{kind}: {events:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_leg_is_cancelled_when_the_second_carrier_refuses() {
+    let system = System::start(&[]);
+    system.post("UNDO0", &[USUAL, REFUSES]).await;
+    let outcome = system.undone("UNDO0", "failed", "completed").await;
+    assert_eq!(
+        outcome["failure"],
+        "ShipmentManifestation: leg 2: the carrier does not take this leg"
+    );
+    assert_eq!(outcome["step"], "ShipmentManifestation");
+    let process = [
+        "ShipmentManifestationFailed",
+        "ManifestationAndDocumentsFailed",
+        "ShipmentProcessFailed",
+        "ShipmentProcessCompensationStarted",
+        "ShipmentManifestationCancellationStarted",
+        "ShipmentManifestationCancellationCompleted",
+        "ShipmentProcessCompensationCompleted",
+    ];
+    system.ends_with("UNDO0", "Process", &process).await;
+    let shipment = [
+        "ShipmentLegManifestationStarted",
+        "ShipmentLegManifested",
+        "ShipmentLegManifestationStarted",
+        "ShipmentLegManifestationFailed",
+        "ShipmentManifestationFailed",
+        "ShipmentManifestationCancellationStarted",
+        "ShipmentLegManifestationCancellationStarted",
+        "ShipmentLegManifestationCancelled",
+        "ShipmentManifestationCancelled",
+    ];
+    system.ends_with("UNDO0", "Shipment", &shipment).await;
+    let carrier = [
+        "CarrierRequestReceived",
+        "LegManifestedByCarrier",
+        "CarrierRequestReceived",
+        "LegManifestationRejectedByCarrier",
+        "CarrierRequestReceived",
+        "LegCancelledByCarrier",
+    ];
+    assert_eq!(system.events("UNDO0", "Carrier").await, carrier);
+    assert!(system.events("UNDO0", "Collection").await.is_empty());
+    system.suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_carrier_that_never_answers_is_asked_again_then_given_up_and_its_leg_cancelled_too() {
+    let system = System::start(&IMPATIENT);
+    system.post("SILENT0", &[USUAL, SILENT]).await;
+    let outcome = system.undone("SILENT0", "failed", "completed").await;
+    assert_eq!(
+        outcome["failure"],
+        "ShipmentManifestation: leg 2: the carrier did not answer in time"
+    );
+    let carrier = [
+        "CarrierRequestReceived",
+        "LegManifestedByCarrier",
+        "CarrierRequestReceived",
+        // Leg 2 first, then leg 1.
+        "CarrierRequestReceived",
+        "LegCancelledByCarrier",
+        "CarrierRequestReceived",
+        "LegCancelledByCarrier",
+    ];
+    assert_eq!(system.events("SILENT0", "Carrier").await, carrier);
+    system.suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_undo_that_the_carrier_refuses_ends_where_a_person_has_to_look() {
+    let system = System::start(&[]);
+    system.post("KEEPS0", &[KEEPS, REFUSES]).await;
+    let failed = system.undone("KEEPS0", "needsAttention", "failed").await;
+    assert_eq!(
+        failed["compensation"]["failure"],
+        "ShipmentManifestationCancellation: leg 1: the carrier does not cancel"
+    );
+    system
+        .refused(
+            "POST",
+            "/shipments/KEEPS0/rebook",
+            json!({}),
+            "being undone",
+        )
+        .await;
+    let again = system
+        .ask("POST", "/shipments/KEEPS0/retry", json!({}))
+        .await;
+    assert_eq!(again["compensation"]["status"], "running");
+    system.undone("KEEPS0", "needsAttention", "failed").await;
+    system
+        .ends_with(
+            "KEEPS0",
+            "Carrier",
+            &[
+                "CarrierRequestReceived",
+                "LegCancellationRejectedByCarrier",
+                "CarrierRequestReceived",
+                "LegCancellationRejectedByCarrier",
+            ],
+        )
+        .await;
+    system.suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_completed_shipment_is_cancelled_collection_first() {
+    let system = System::start(&[]);
+    system.post("DONE0", &[USUAL, USUAL]).await;
+    system.suite.wait_for("DONE0", "completed").await;
+    let reason = json!({ "reason": "sent twice" });
+    system
+        .ask("POST", "/shipments/DONE0/cancel", reason.clone())
+        .await;
+    let outcome = system.undone("DONE0", "cancelled", "completed").await;
+    assert_eq!(outcome["cancellationReason"], "sent twice");
+    assert_eq!(outcome.get("trackingNumbers"), None, "{outcome}");
+    let carrier = [
+        "CollectionCancelledByCarrier",
+        "CarrierRequestReceived",
+        "LegCancelledByCarrier",
+        "CarrierRequestReceived",
+        "LegCancelledByCarrier",
+    ];
+    system.ends_with("DONE0", "Carrier", &carrier).await;
+    system
+        .refused("POST", "/shipments/DONE0/cancel", reason, "finished")
+        .await;
+    system.suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_booking_is_undone_when_its_window_is_over() {
+    let system = System::start(&[("shipment_process.rebooking_window_ms", "20")]);
+    system.post("WINDOW2", &[USUAL]).await;
+    system.undone("WINDOW2", "failed", "completed").await;
+    let process = [
+        "CollectionBookingFailed",
+        "ShipmentProcessFailed",
+        "ShipmentProcessCompensationStarted",
+        "CollectionBookingCancellationStarted",
+        "CollectionBookingCancellationCompleted",
+        "ShipmentManifestationCancellationStarted",
+        "ShipmentManifestationCancellationCompleted",
+        "ShipmentProcessCompensationCompleted",
+    ];
+    system.ends_with("WINDOW2", "Process", &process).await;
+    // And is begun anew, with the legs, when someone has it tried again.
+    system
+        .ask("POST", "/shipments/WINDOW2/retry", json!({}))
+        .await;
+    system.undone("WINDOW2", "failed", "completed").await;
+    let legs = system.events("WINDOW2", "Carrier").await;
+    let taken = legs.iter().filter(|name| *name == "LegManifestedByCarrier");
+    assert_eq!(taken.count(), 2, "{legs:?}");
+    system.suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_booking_is_rebooked_under_another_key() {
+    let system = System::start(&[]);
+    system.post("AGAIN2", &[USUAL]).await;
+    system.suite.wait_for("AGAIN2", "failed").await;
+    let body = json!({ "collectionDate": "2024-05-28" });
+    let running = system.ask("POST", "/shipments/AGAIN2/rebook", body).await;
+    assert_eq!(running["status"], "running");
+    assert_eq!(running["collectionDate"], "2024-05-28");
+    // The carrier refuses again: that is what the id says.
+    system.suite.wait_for("AGAIN2", "failed").await;
+    let process = [
+        "CollectionRebookingRequested",
+        "CollectionBookingCancellationStarted",
+        "CollectionBookingCancellationCompleted",
+        "CollectionBookingStarted",
+        "CollectionBookingFailed",
+        "ShipmentProcessFailed",
+    ];
+    system.ends_with("AGAIN2", "Process", &process).await;
+    system.suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_is_given_twice_is_taken_once() {
+    let system = System::start(&[]);
+    system.post("TWICE0", &[TWICE, TWICE]).await;
+    system.suite.wait_for("TWICE0", "completed").await;
+    let shipment = system.events("TWICE0", "Shipment").await;
+    let taken = shipment
+        .iter()
+        .filter(|name| *name == "ShipmentLegManifested");
+    assert_eq!(taken.count(), 2, "{shipment:?}");
+    system.suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn documents_are_generated_again_and_the_shipment_stays_complete() {
+    let system = System::start(&[]);
+    system.post("PRINT0", &[USUAL]).await;
+    system.suite.wait_for("PRINT0", "completed").await;
+    system
+        .ask("POST", "/shipments/PRINT0/documents", json!({}))
+        .await;
+    system.suite.wait_for("PRINT0", "completed").await;
+    let shipment = system.events("PRINT0", "Shipment").await;
+    let labels = shipment
+        .iter()
+        .filter(|name| *name == "ShipmentLabelsGenerated");
+    assert_eq!(labels.count(), 2, "{shipment:?}");
+    system.suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_done_is_refused_with_the_reason() {
+    let system = System::start(&[]);
+    system.post("BUSY2", &[USUAL]).await;
+    system.suite.wait_for("BUSY2", "failed").await;
+    let legs = json!({ "legs": [{ "carrierId": USUAL, "sender": "S", "receiver": "R", "collection": "C" }] });
+    system
+        .refused("PUT", "/shipments/BUSY2/legs", legs.clone(), "manifested")
+        .await;
+    system
+        .refused(
+            "POST",
+            "/shipments/BUSY2/documents",
+            json!({}),
+            "once everything is done",
+        )
+        .await;
+    let (status, _) = system
+        .suite
+        .send("PUT", "/shipments/NOBODY/legs", Some(legs))
+        .await;
+    assert_eq!(status, 404);
+    let bad = json!({ "reason": 7, "colour": "red" });
+    let (status, problem) = system
+        .suite
+        .send("POST", "/shipments/BUSY2/cancel", Some(bad))
+        .await;
+    assert_eq!(status, 422, "{problem}");
+    assert_eq!(problem["errors"].as_array().unwrap().len(), 2, "{problem}");
+    system.suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_switch_is_tried_dry_before_it_is_made() {
+    let system = System::start(&[]);
+    system.post("SWITCH2", &[USUAL]).await;
+    system.suite.wait_for("SWITCH2", "failed").await;
+    let to = json!({ "processCategory": "international-1.0" });
+    let path = "/shipments/SWITCH2/category";
+    let dry = system
+        .ask("PUT", &format!("{path}?dryRun=true"), to.clone())
+        .await;
+    assert_eq!(
+        dry,
+        json!({
+            "possible": true,
+            "from": "domestic-1.0",
+            "to": "international-1.0",
+            "notes": [
+                "it has failed at CollectionBooking, and stays failed",
+                "no customs invoice is generated: its turn is over",
+            ],
+            "reason": null,
+        })
+    );
+    let before = system.suite.request("GET", "/SWITCH2").await.1;
+    assert_eq!(before["processCategory"], "domestic-1.0");
+    let after = system.ask("PUT", path, to.clone()).await;
+    assert_eq!(after["processCategory"], "international-1.0");
+    let dry = system.ask("PUT", &format!("{path}?dryRun=true"), to).await;
+    assert_eq!(dry["possible"], false);
+    assert_eq!(dry["reason"], "it runs under international-1.0 already");
+    system.suite.stop().await;
+}
