@@ -6,10 +6,12 @@
 
 mod clock;
 mod faulty_store;
+mod guards;
 mod patience;
 mod scenario;
 
 pub use clock::{ManualClock, ShiftedClock};
 pub use faulty_store::{Cut, FaultyStore};
+pub use guards::{guards, hold_against};
 pub use patience::patience;
 pub use scenario::{Given, Then, given};

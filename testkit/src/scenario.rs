@@ -140,6 +140,22 @@ where
         self
     }
 
+    /// What it led to, in a line: the events, or why there are none.
+    pub fn in_words(&self) -> String
+    where
+        P::Event: contracts::MessageSet,
+    {
+        match &self.outcome {
+            Outcome::Decided(_) => {
+                let events = self.events();
+                let names = events.iter().map(contracts::MessageSet::type_name);
+                format!("→ {}", names.collect::<Vec<_>>().join(", "))
+            }
+            Outcome::Refused(refusal, _) => format!("{}: {refusal}", refusal.code()),
+            Outcome::Duplicate | Outcome::Parked(_) => panic!("{:?}", self.outcome),
+        }
+    }
+
     /// It was refused, for a reason that holds this text.
     #[track_caller]
     pub fn is_refused(self, reason: &str) -> Self {

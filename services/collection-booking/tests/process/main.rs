@@ -3,3 +3,4 @@
 mod booking;
 mod cancellation;
 mod fixtures;
+mod guards;

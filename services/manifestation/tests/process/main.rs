@@ -2,4 +2,5 @@
 
 mod cancellation;
 mod fixtures;
+mod guards;
 mod steps;

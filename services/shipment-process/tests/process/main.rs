@@ -3,6 +3,7 @@
 
 mod compensation;
 mod fixtures;
+mod guards;
 mod operations;
 mod retries;
 mod steps;
