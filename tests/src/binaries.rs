@@ -207,6 +207,12 @@ impl Process {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
+    /// What asks it.
+    #[must_use]
+    pub fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn port(&self) -> u16 {

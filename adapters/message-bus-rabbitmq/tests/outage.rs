@@ -11,7 +11,8 @@ use lapin::types::FieldTable;
 use message_bus::contract::{LISTENER, WORKER, command, event};
 use message_bus::{Delivery, Error, Subscription};
 use message_bus_rabbitmq::Settings;
-use support::{Proxy, bus, bus_with, ids, publish_until_confirmed, receive, settings};
+use support::{bus, bus_with, ids, publish_until_confirmed, receive, settings};
+use test_servers::proxy::Proxy;
 use test_servers::rabbitmq::virtual_host;
 
 /// Acknowledges what was delivered. A cut may be found out only now; then it may come again.

@@ -4,4 +4,5 @@
 //! of what is tested. Start with [`postgres::database`] and [`rabbitmq::virtual_host`].
 
 pub mod postgres;
+pub mod proxy;
 pub mod rabbitmq;

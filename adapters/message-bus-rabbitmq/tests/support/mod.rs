@@ -1,18 +1,14 @@
 //! What the tests of this adapter share.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::{Envelope, MessageId, Partitions};
 use lapin::options::ConfirmSelectOptions;
-use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionProperties};
 use message_bus::{Delivery, MessageBus, Subscription};
 use message_bus_rabbitmq::{RabbitMqBus, Settings};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
-use tokio_util::task::AbortOnDropHandle;
 
 /// Tests wait for conditions, and fail after this long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -83,74 +79,4 @@ pub(crate) async fn publish_until_confirmed(bus: &dyn MessageBus, messages: &[En
         failures
     };
     tokio::time::timeout(PATIENCE, attempts).await.unwrap()
-}
-
-/// A way to the broker that can be cut.
-pub(crate) struct Proxy {
-    url: String,
-    target: (String, u16),
-    port: u16,
-    accepting: Option<AbortOnDropHandle<()>>,
-    connections: Arc<Mutex<JoinSet<()>>>,
-}
-
-impl Proxy {
-    /// A way that is closed at first: connections are refused.
-    pub(crate) async fn closed(url: &str) -> Self {
-        let mut uri: AMQPUri = url.parse().unwrap();
-        let target = (uri.authority.host.clone(), uri.authority.port);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        uri.authority.host = "127.0.0.1".to_owned();
-        uri.authority.port = port;
-        Self {
-            url: uri.to_string(),
-            target,
-            port,
-            accepting: None,
-            connections: Arc::default(),
-        }
-    }
-
-    /// A way that is open.
-    pub(crate) async fn open(url: &str) -> Self {
-        let mut proxy = Self::closed(url).await;
-        proxy.restore().await;
-        proxy
-    }
-
-    /// The broker's URL, by this way.
-    pub(crate) fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// Opens the way.
-    pub(crate) async fn restore(&mut self) {
-        let listener = TcpListener::bind(("127.0.0.1", self.port)).await.unwrap();
-        let (target, connections) = (self.target.clone(), Arc::clone(&self.connections));
-        self.accepting = Some(AbortOnDropHandle::new(tokio::spawn(async move {
-            while let Ok((mut near, _)) = listener.accept().await {
-                let target = target.clone();
-                connections.lock().unwrap().spawn(async move {
-                    if let Ok(mut far) = TcpStream::connect(target).await {
-                        let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
-                    }
-                });
-            }
-        })));
-    }
-
-    /// Breaks off all connections that go this way; new ones may come.
-    pub(crate) fn cut(&self) {
-        self.connections.lock().unwrap().abort_all();
-    }
-
-    /// Breaks off all connections, and refuses new ones.
-    pub(crate) async fn close(&mut self) {
-        if let Some(accepting) = self.accepting.take() {
-            accepting.abort();
-            let _ = accepting.await;
-        }
-        self.cut();
-    }
 }
