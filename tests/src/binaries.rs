@@ -6,6 +6,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -45,8 +46,8 @@ pub async fn eventually<T>(
     }
 }
 
-/// A binary's path. Builds all of them first, with the profile and into the target folder of the test
-/// that runs; nothing is done where they are fresh.
+/// A binary's path. For a test, builds all of them first, with its profile and into its target folder;
+/// nothing is done where they are fresh. A program that is no test was built with them, beside them.
 ///
 /// # Panics
 /// When they cannot be built.
@@ -59,6 +60,10 @@ pub fn path(name: &str) -> PathBuf {
 fn build() -> PathBuf {
     // {target}[/{triple}]/{profile}/deps/{this test}
     let executable = env::current_exe().unwrap();
+    let folder = executable.parent().unwrap();
+    if folder.file_name() != Some("deps".as_ref()) {
+        return folder.to_owned();
+    }
     let profile_folder = executable.ancestors().nth(2).unwrap().to_owned();
     let profile = profile_folder.file_name().unwrap().to_str().unwrap();
     let mut target_folder = profile_folder.parent().unwrap();
@@ -158,9 +163,45 @@ pub struct Process {
     name: String,
     settings: Vec<(String, String)>,
     port: u16,
-    folder: TempDir,
+    place: Place,
     child: Option<Child>,
     client: reqwest::Client,
+}
+
+/// Where a process runs.
+#[derive(Debug)]
+pub struct Place {
+    folder: PathBuf,
+    /// The group of processes that it joins; that of this program if there is none.
+    group: Option<i32>,
+    /// Set if the folder is there for this process alone, and is removed after it.
+    _temporary: Option<TempDir>,
+}
+
+impl Place {
+    /// A folder that outlives the process, and the number of the group of processes that it joins:
+    /// whoever ends the group ends it too.
+    ///
+    /// # Panics
+    /// When the folder cannot be made.
+    #[must_use]
+    pub fn within(folder: PathBuf, group: i32) -> Self {
+        fs::create_dir_all(&folder).unwrap();
+        Self {
+            folder,
+            group: Some(group),
+            _temporary: None,
+        }
+    }
+
+    fn temporary() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self {
+            folder: folder.path().to_owned(),
+            group: None,
+            _temporary: Some(folder),
+        }
+    }
 }
 
 impl Process {
@@ -177,6 +218,15 @@ impl Process {
     /// When it cannot be started.
     #[must_use]
     pub fn spawn(name: &str, settings: &[(&str, &str)]) -> Self {
+        Self::spawn_at(Place::temporary(), name, settings)
+    }
+
+    /// The same in a certain place.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn spawn_at(place: Place, name: &str, settings: &[(&str, &str)]) -> Self {
         let client = reqwest::Client::builder()
             .no_proxy()
             .timeout(Duration::from_secs(20))
@@ -187,7 +237,7 @@ impl Process {
             name: name.to_owned(),
             settings: settings.collect(),
             port: free_port(),
-            folder: tempfile::tempdir().unwrap(),
+            place,
             child: None,
             client,
         };
@@ -222,7 +272,7 @@ impl Process {
     /// The folder in which it runs.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        &self.place.folder
     }
 
     /// What it has logged, over all its starts.
@@ -239,8 +289,12 @@ impl Process {
         assert!(self.child.is_none(), "{} runs already", self.name);
         let open = File::options().create(true).append(true).clone();
         let log = open.open(self.log_path()).unwrap();
-        let child = command(&self.name)
-            .current_dir(self.folder.path())
+        let mut command = command(&self.name);
+        if let Some(group) = self.place.group {
+            command.process_group(group);
+        }
+        let child = command
+            .current_dir(self.folder())
             .env(variable(&port_setting(&self.name)), self.port.to_string())
             .envs(self.settings.iter().map(|(k, v)| (variable(k), v)))
             .stdout(log.try_clone().unwrap())
@@ -254,9 +308,29 @@ impl Process {
     /// # Panics
     /// When it ends instead, or takes too long.
     pub async fn ready(&mut self) {
-        let url = self.url("/health/ready");
-        let what = format!("{} is ready", self.name);
-        eventually(&what, PATIENCE, async || {
+        self.ready_within(PATIENCE).await;
+    }
+
+    /// The same, where it may take this long.
+    ///
+    /// # Panics
+    /// When it ends instead, or takes longer.
+    pub async fn ready_within(&mut self, limit: Duration) {
+        self.succeeds("/health/ready", limit).await;
+    }
+
+    /// Waits until it says that it lives, which it may do long before it is ready.
+    ///
+    /// # Panics
+    /// When it ends instead, or takes longer.
+    pub async fn live_within(&mut self, limit: Duration) {
+        self.succeeds("/health/live", limit).await;
+    }
+
+    async fn succeeds(&mut self, path: &str, limit: Duration) {
+        let url = self.url(path);
+        let what = format!("{} answers to {path}", self.name);
+        eventually(&what, limit, async || {
             if let Some(status) = self.child.as_mut().unwrap().try_wait().unwrap() {
                 panic!("{} has ended: {status}", self.name);
             }
@@ -281,9 +355,37 @@ impl Process {
     /// # Panics
     /// When it does not run.
     pub fn ask_to_stop(&self) {
+        self.signal("-TERM");
+    }
+
+    /// `kill -STOP`: it stands still, until it goes on, and its connections stay open.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// `kill -CONT`.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn go_on(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
         let pid = self.child.as_ref().unwrap().id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status();
+        let sent = Command::new("kill").args([signal, &pid]).status();
         assert!(sent.unwrap().success());
+    }
+
+    /// How it has ended, if it has by itself.
+    ///
+    /// # Panics
+    /// When that cannot be told.
+    pub fn ended_by_itself(&mut self) -> Option<ExitStatus> {
+        self.child.as_mut()?.try_wait().unwrap()
     }
 
     /// Waits for its end.
@@ -305,7 +407,7 @@ impl Process {
     }
 
     fn log_path(&self) -> PathBuf {
-        self.folder.path().join("log")
+        self.folder().join("log")
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,7 +18,30 @@ use crate::examples;
 pub struct Client {
     http: reqwest::Client,
     addresses: Vec<String>,
+    patience: Patience,
     accepted: Arc<Mutex<Vec<String>>>,
+    unanswered: Arc<AtomicUsize>,
+}
+
+/// How long a user waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For the answer to one request.
+    pub request: Duration,
+    /// Before what was not answered is tried again.
+    pub pause: Duration,
+    /// For the acceptance of a shipment, over all tries.
+    pub acceptance: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            request: Duration::from_secs(20),
+            pause: Duration::ZERO,
+            acceptance: Duration::from_secs(50),
+        }
+    }
 }
 
 impl Client {
@@ -28,15 +52,32 @@ impl Client {
     /// When the client cannot be set up.
     #[must_use]
     pub fn of(addresses: &[String]) -> Self {
+        Self::with_patience(addresses, Patience::default())
+    }
+
+    /// The same, with a patience of one's own.
+    ///
+    /// # Panics
+    /// When the client cannot be set up.
+    #[must_use]
+    pub fn with_patience(addresses: &[String], patience: Patience) -> Self {
         Self {
             http: reqwest::Client::builder()
                 .no_proxy()
-                .timeout(Duration::from_secs(20))
+                .timeout(patience.request)
                 .build()
                 .unwrap(),
             addresses: addresses.to_vec(),
+            patience,
             accepted: Arc::default(),
+            unanswered: Arc::default(),
         }
+    }
+
+    /// How many starts were not answered, or with `503`, up to now; each was tried again.
+    #[must_use]
+    pub fn unanswered(&self) -> usize {
+        self.unanswered.load(Ordering::Relaxed)
     }
 
     /// The shipments whose start was answered with `202`, up to now.
@@ -56,27 +97,48 @@ impl Client {
         join_all(ids.iter().enumerate().map(|(nth, id)| self.start(id, nth))).await;
     }
 
-    async fn start(&self, id: &str, mut nth: usize) {
-        let limit = Duration::from_secs(50);
-        eventually(&format!("{id} is accepted"), limit, async || {
+    /// Starts the demonstration of one, at the `nth` address first; tries again at the next, with the
+    /// same id, where nobody answers.
+    ///
+    /// # Panics
+    /// When it is not accepted in time, or refused.
+    pub async fn start(&self, id: &str, nth: usize) {
+        self.ask_for(id, nth).await;
+        self.accepted.lock().unwrap().push(id.to_owned());
+    }
+
+    /// Starts one that was accepted once more, as a user who has lost the answer.
+    ///
+    /// # Panics
+    /// When it is not accepted in time, or refused.
+    pub async fn start_again(&self, id: &str, nth: usize) {
+        self.ask_for(id, nth).await;
+    }
+
+    async fn ask_for(&self, id: &str, mut nth: usize) {
+        let what = format!("{id} is accepted");
+        eventually(&what, self.patience.acceptance, async || {
             let address = &self.addresses[nth % self.addresses.len()];
             nth += 1;
-            let answer = self
-                .http
-                .post(format!("{address}/{id}"))
-                .send()
-                .await
-                .ok()?;
-            match answer.status() {
-                StatusCode::ACCEPTED => {
-                    self.accepted.lock().unwrap().push(id.to_owned());
-                    Some(())
-                }
-                StatusCode::SERVICE_UNAVAILABLE => None,
-                other => panic!("{id}: {other}: {}", answer.text().await.unwrap()),
+            let accepted = self.is_accepted(address, id).await;
+            if !accepted {
+                self.unanswered.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(self.patience.pause).await;
             }
+            accepted.then_some(())
         })
         .await;
+    }
+
+    async fn is_accepted(&self, address: &str, id: &str) -> bool {
+        let Ok(answer) = self.http.post(format!("{address}/{id}")).send().await else {
+            return false;
+        };
+        match answer.status() {
+            StatusCode::ACCEPTED => true,
+            StatusCode::SERVICE_UNAVAILABLE => false,
+            other => panic!("{id}: {other}: {}", answer.text().await.unwrap_or_default()),
+        }
     }
 
     /// The outcome of a shipment; `None` when nobody answers, or nobody knows it.

@@ -5,7 +5,10 @@
 
 pub mod binaries;
 pub mod client;
+pub mod completeness;
 pub mod examples;
+pub mod expectation;
 pub mod history;
+pub mod queues;
 pub mod suite;
 pub mod transcript;

@@ -4,8 +4,7 @@ use std::fmt::Write;
 
 use event_store::{Entry, EventStore, StreamKind, StreamName, Visibility};
 
-/// The kinds of the suite's streams.
-pub const KINDS: [&str; 4] = ["Process", "Shipment", "Collection", "Carrier"];
+use crate::expectation::KINDS;
 
 /// The entries of a shipment's stream of one kind.
 ///

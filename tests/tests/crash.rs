@@ -5,12 +5,11 @@
 
 use std::time::Duration;
 
-use lapin::options::QueueDeclareOptions;
-use lapin::types::FieldTable;
-use lapin::{Connection, ConnectionProperties};
 use system_tests::binaries::{PATIENCE, Process, SERVICES, eventually};
 use system_tests::client::Client;
+use system_tests::completeness::assert_complete;
 use system_tests::history::{self, Log, Stored};
+use system_tests::queues;
 use test_servers::postgres::{TestDatabase, database};
 use test_servers::rabbitmq::{VirtualHost, virtual_host};
 
@@ -19,9 +18,6 @@ const LIMIT: Duration = Duration::from_secs(45);
 
 /// How long a process may take to stop: its grace period, as it is set out of the box, and a little.
 const GRACE_PERIOD: Duration = Duration::from_secs(12);
-
-/// How many queues a service has, as it is set out of the box.
-const PARTITIONS: u16 = 4;
 
 /// Carriers that answer soon, but not so soon that everything is over before a process can be killed.
 const CARRIERS: [(&str, &str); 2] = [
@@ -66,7 +62,7 @@ async fn check_all(client: &Client, processes: &mut [Process], log: &Log, ids: &
         let status = process.ended(PATIENCE).await;
         assert!(status.success(), "{}: {status}", process.name());
     }
-    history::assert_complete(&log.entries().await, ids.iter().map(String::as_str));
+    assert_complete(&log.entries().await, ids.iter().map(String::as_str));
 }
 
 /// The four services on a database and a virtual host.
@@ -115,34 +111,10 @@ impl Suite {
         Log::Database(self.database.url())
     }
 
-    /// Waits until nothing is left in the queues of the services: what came twice was taken in.
-    async fn drained(&self) {
-        let connection = Connection::connect(self.host.url(), ConnectionProperties::default());
-        let connection = connection.await.unwrap();
-        let channel = connection.create_channel().await.unwrap();
-        let look = QueueDeclareOptions {
-            passive: true,
-            ..QueueDeclareOptions::default()
-        };
-        for service in SERVICES {
-            for partition in 0..PARTITIONS {
-                let queue = format!("{service}.{partition}");
-                let what = format!("nothing is left in {queue}");
-                eventually(&what, PATIENCE, async || {
-                    let none = FieldTable::default();
-                    let queue = channel.queue_declare(queue.as_str().into(), look, none);
-                    (queue.await.unwrap().message_count() == 0).then_some(())
-                })
-                .await;
-            }
-        }
-        connection.close(200, "".into()).await.unwrap();
-    }
-
     /// Waits for the end of all, and checks the outcomes and the whole log.
     async fn check_all(&mut self, client: &Client, ids: &[String]) {
         client.finished(ids, LIMIT).await;
-        self.drained().await;
+        queues::drained(self.host.url(), PATIENCE).await;
         let log = self.log();
         check_all(client, &mut self.processes, &log, ids).await;
     }

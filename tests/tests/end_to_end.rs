@@ -20,7 +20,9 @@ use system_tests::binaries::{
     Process, SERVICES, command, eventually, free_port, port_setting, variable,
 };
 use system_tests::client::Client;
+use system_tests::completeness::assert_complete;
 use system_tests::examples::{self, Ending, IDS};
+use system_tests::expectation::{Expectation, KINDS};
 use system_tests::history::{self, Log, Stored};
 use test_servers::postgres::{TestDatabase, database};
 use test_servers::rabbitmq::{VirtualHost, virtual_host};
@@ -217,10 +219,10 @@ async fn the_streams_of_the_examples_are_those_of_the_specification_as_its_sql_s
         let stream = by_stream.entry(row.get("stream_id")).or_default();
         stream.push(row.get("type"));
     }
-    for kind in history::KINDS {
-        let expected: Vec<_> = history::expected("12EEQ9CS9K10", kind)
-            .into_iter()
-            .map(history::snake_case)
+    for kind in KINDS {
+        let expected: Vec<_> = Expectation::of("12EEQ9CS9K10").histories(kind)[0]
+            .iter()
+            .map(|name| history::snake_case(name))
             .collect();
         assert_eq!(by_stream[&format!("12EEQ9CS9K10-{kind}")], expected);
     }
@@ -231,7 +233,7 @@ async fn the_streams_of_the_examples_are_those_of_the_specification_as_its_sql_s
     );
     connection.close().await.unwrap();
 
-    history::assert_complete(&suite.log().entries().await, IDS);
+    assert_complete(&suite.log().entries().await, IDS);
 }
 
 #[tokio::test]

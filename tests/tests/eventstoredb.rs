@@ -11,6 +11,7 @@ use eventstoredb_double::{Double, TestServer, server};
 use sqlx::{Connection, PgConnection};
 use system_tests::binaries::{PATIENCE, Process, SERVICES, eventually, free_port};
 use system_tests::client::Client;
+use system_tests::completeness::assert_complete;
 use system_tests::examples::IDS;
 use system_tests::history::{self, Log};
 use tempfile::TempDir;
@@ -155,7 +156,7 @@ impl Suite {
             assert!(status.success(), "{}: {status}", process.name());
         }
         let entries = self.log.entries().await;
-        history::assert_complete(&entries, ids.iter().map(String::as_str));
+        assert_complete(&entries, ids.iter().map(String::as_str));
     }
 }
 

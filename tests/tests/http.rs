@@ -12,7 +12,8 @@ use futures::future::join_all;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header};
 use serde_json::{Value, json};
 use system_tests::binaries::{PATIENCE, Process, eventually};
-use system_tests::history::{self, Log};
+use system_tests::completeness::assert_complete;
+use system_tests::history::Log;
 
 async fn in_memory() -> Process {
     Process::start(
@@ -408,7 +409,7 @@ async fn many_who_ask_for_the_same_at_once_start_it_once() {
     assert!(user.process.terminate(PATIENCE).await.success());
     let mut entries = log.entries().await;
     entries.retain(|entry| entry.shipment_and_kind().0 == "V74YCBYHC8A0");
-    history::assert_complete(&entries, ["V74YCBYHC8A0"]);
+    assert_complete(&entries, ["V74YCBYHC8A0"]);
 }
 
 #[tokio::test]
@@ -496,7 +497,7 @@ async fn the_trace_of_whoever_asks_goes_on_in_all_streams() {
         }
     }
     assert_eq!(kinds.len(), 4);
-    history::assert_complete(&entries, ["12broken0", "12traced0"]);
+    assert_complete(&entries, ["12broken0", "12traced0"]);
 }
 
 #[tokio::test]
