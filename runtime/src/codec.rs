@@ -55,9 +55,10 @@ pub(crate) struct Cause<'a> {
     pub(crate) actor: Option<&'a Actor>,
 }
 
-/// The entry for a record that gets `version` in `stream`. Its id is derived from both and from the
-/// input, so that the same input recorded again at the same place has the same id, and a rival there
-/// has another.
+/// The entry for a record that gets `version` in `stream`. Its id is derived from both, from the input,
+/// and from all that is recorded: a store recognises by it that the same append comes again. A rival at
+/// the same place has another, also one that was given the same input: it has another clock, and perhaps
+/// another definition, and must learn that not its own decision was stored.
 pub(crate) fn encode<E: MessageSet, C: Command>(
     stream: &StreamName,
     version: u64,
@@ -67,20 +68,41 @@ pub(crate) fn encode<E: MessageSet, C: Command>(
     recorded_at: Timestamp,
 ) -> Result<NewEntry, serde_json::Error> {
     let input_id = MessageId::from(record.input_id);
-    let id = MessageId::derive(&[stream.as_str(), &version.to_string(), &input_id.to_string()]);
     let visibility = if record.record.is_public(is_public) {
         Visibility::Public
     } else {
         Visibility::Internal
     };
     let (type_name, data) = write(record.record)?;
-    let command = |(ordinal, command): (usize, &C)| {
-        Ok(StoredCommand {
-            id: MessageId::derive(&[&id.to_string(), "command", &ordinal.to_string()]),
-            to: command.to(),
-            type_name: command.type_name().to_owned(),
-            data: command.encode()?,
-        })
+    let category = record.category.as_ref().map(Category::as_str);
+    let commands: Vec<_> = record
+        .commands
+        .iter()
+        .map(|command| Ok((command, command.encode()?)))
+        .collect::<Result<_, serde_json::Error>>()?;
+    let mut said = vec![
+        stream.as_str().to_owned(),
+        version.to_string(),
+        input_id.to_string(),
+        recorded_at.as_microsecond().to_string(),
+        type_name.to_owned(),
+        data.get().to_owned(),
+        category.unwrap_or_default().to_owned(),
+    ];
+    for (command, data) in &commands {
+        said.extend([command.type_name().to_owned(), data.get().to_owned()]);
+    }
+    for (name, due) in &record.deadlines_set {
+        said.extend([name.clone(), due.as_microsecond().to_string()]);
+    }
+    said.extend_from_slice(&record.deadlines_cleared);
+    let said: Vec<_> = said.iter().map(String::as_str).collect();
+    let id = MessageId::derive(&said);
+    let command = |(ordinal, (command, data)): (usize, (&C, Box<RawValue>))| StoredCommand {
+        id: MessageId::derive(&[&id.to_string(), "command", &ordinal.to_string()]),
+        to: command.to(),
+        type_name: command.type_name().to_owned(),
+        data,
     };
     Ok(NewEntry {
         id,
@@ -92,14 +114,9 @@ pub(crate) fn encode<E: MessageSet, C: Command>(
             correlation_id: cause.correlation_id,
             traceparent: cause.traceparent.cloned(),
             actor: cause.actor.cloned(),
-            category: record.category.map(|category| category.as_str().to_owned()),
+            category: category.map(str::to_owned),
             visibility,
-            commands: record
-                .commands
-                .iter()
-                .enumerate()
-                .map(command)
-                .collect::<Result<_, serde_json::Error>>()?,
+            commands: commands.into_iter().enumerate().map(command).collect(),
             deadlines_set: record.deadlines_set,
             deadlines_cleared: record.deadlines_cleared,
             data_subject: None,

@@ -12,10 +12,14 @@ use event_store::{
     Append, Appended, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page, StreamKind,
     StreamName, Visibility, WakeUp,
 };
+use jiff::{SignedDuration, Timestamp};
 use kernel::Refusal;
 use message_bus::Unreadable;
 use runtime::{Failure, Handled, Input as Arrived, SystemClock};
-use support::{handler, memory, message, names, newer, older, stream};
+use serde_json::json;
+use serde_json::value::to_raw_value;
+use support::{envelope, handler, memory, message, names, newer, older, stream};
+use testkit::ManualClock;
 use tokio_util::sync::CancellationToken;
 
 fn clock() -> Arc<SystemClock> {
@@ -26,6 +30,12 @@ fn handled(results: Vec<Result<Handled, Failure>>) -> Vec<Handled> {
     results.into_iter().map(|result| result.unwrap()).collect()
 }
 
+/// Whether there is one left, which is then taken.
+fn one_more(left: &AtomicUsize) -> bool {
+    left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1))
+        .is_ok()
+}
+
 /// A store that does as it is told to beside what the store within does.
 struct Odd {
     inner: Arc<dyn EventStore>,
@@ -33,6 +43,8 @@ struct Odd {
     refuses: &'static str,
     cannot_read: &'static str,
     away_for: AtomicUsize,
+    /// So many times it reads streams as they were before anything was stored.
+    reads_before: AtomicUsize,
 }
 
 impl Odd {
@@ -43,6 +55,7 @@ impl Odd {
             refuses: "nobody",
             cannot_read: "nobody",
             away_for: AtomicUsize::new(0),
+            reads_before: AtomicUsize::new(0),
         }
     }
 }
@@ -57,18 +70,18 @@ impl EventStore for Odd {
         {
             return Err(Error::Refused("not this".into()));
         }
-        let away = self
-            .away_for
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
-        match away {
-            Ok(_) => Err(Error::Unavailable("gone for a moment".into())),
-            Err(_) => self.inner.append(appends).await,
+        if one_more(&self.away_for) {
+            return Err(Error::Unavailable("gone for a moment".into()));
         }
+        self.inner.append(appends).await
     }
 
     async fn read_streams(&self, streams: &[StreamName]) -> Result<Vec<Vec<Entry>>, Error> {
         if streams.iter().any(|s| s.instance() == self.cannot_read) {
             return Err(Error::Corrupt("a part of it is gone".into()));
+        }
+        if one_more(&self.reads_before) {
+            return Ok(vec![Vec::new(); streams.len()]);
         }
         self.inner.read_streams(streams).await
     }
@@ -324,6 +337,30 @@ async fn two_instances_of_a_service_at_the_same_ticket_decide_one_after_the_othe
     let found = names(&store, "A").await;
     assert_eq!(found.iter().filter(|name| *name == "Noted").count(), 20);
     assert_eq!(found.iter().filter(|name| *name == "Closed").count(), 1);
+}
+
+#[tokio::test]
+async fn who_loses_a_race_for_the_same_input_goes_on_from_what_the_winner_stored() {
+    let inner = memory();
+    let stop = CancellationToken::new();
+    let minutes = |minutes| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
+    let clock = |minute| Arc::new(ManualClock::at(minutes(minute)));
+    let mut winner = handler(older(), &inner, clock(0), &stop);
+    let late: Arc<dyn EventStore> = Arc::new(Odd {
+        reads_before: AtomicUsize::new(1),
+        ..Odd::over(&inner)
+    });
+    let mut loser = handler(older(), &late, clock(5), &stop);
+    let open = || vec![message("Open", "A", 1)];
+    assert_eq!(handled(winner.handle(open()).await), [Handled::Decided]);
+    assert_eq!(handled(loser.handle(open()).await), [Handled::Duplicate]);
+
+    // The winner's deadline is five minutes before the one that the loser would have set.
+    let mut passed = envelope("DeadlinePassed", "A", 1);
+    passed.data = to_raw_value(&json!({ "name": "reminder", "due": minutes(10) })).unwrap();
+    let passed = vec![Arrived::Message(passed)];
+    assert_eq!(handled(loser.handle(passed).await), [Handled::Decided]);
+    assert_eq!(names(&inner, "A").await, ["Opened", "Reminded"]);
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! The streams of a shipment as text: the diff is the review.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use contracts::MessageId;
 use event_store::{Entry, EventStore, StreamKind, StreamName, Visibility};
 
 use crate::expectation::KINDS;
@@ -30,28 +32,54 @@ pub async fn public_events(store: &dyn EventStore, id: &str, kind: &str) -> Vec<
         .collect()
 }
 
-/// All streams of a shipment, with what leaves with each entry. Times are left out, ids are not: they
-/// are derived, and must be the same in every run.
+/// All streams of a shipment, with what leaves with each entry. Times are left out, and ids, which are
+/// derived from them: what an entry is because of is told by its name and place.
 ///
 /// # Panics
 /// When the store does not answer.
 pub async fn transcript(store: &dyn EventStore, id: &str) -> String {
-    let mut text = String::new();
+    let mut streams = Vec::new();
     for kind in KINDS {
-        let entries = stream(store, id, kind).await;
+        streams.push((kind, stream(store, id, kind).await));
+    }
+    let names = names(streams.iter().flat_map(|(_, entries)| entries));
+    let mut text = String::new();
+    for (kind, entries) in &streams {
         if entries.is_empty() {
             continue;
         }
         writeln!(text, "{id}-{kind}").expect("text");
-        for entry in &entries {
-            write_entry(&mut text, entry).expect("text");
+        for entry in entries {
+            write_entry(&mut text, entry, &names).expect("text");
         }
         writeln!(text).expect("text");
     }
     text
 }
 
-fn write_entry(text: &mut String, entry: &Entry) -> std::fmt::Result {
+/// What inputs are called, by their ids: events, commands, and deadlines that are over.
+fn names<'a>(entries: impl Iterator<Item = &'a Entry>) -> BTreeMap<MessageId, String> {
+    let mut names = BTreeMap::new();
+    for entry in entries {
+        let (content, metadata) = (&entry.content, &entry.content.metadata);
+        let place = format!("{} {}", entry.stream.kind(), entry.version.0);
+        names.insert(content.id, format!("{} ({place})", content.type_name));
+        for command in &metadata.commands {
+            names.insert(command.id, format!("{} (of {place})", command.type_name));
+        }
+        for name in metadata.deadlines_set.keys() {
+            let passed = MessageId::derive(&[&content.id.to_string(), "deadline", name]);
+            names.insert(passed, format!("the end of {name} (of {place})"));
+        }
+    }
+    names
+}
+
+fn write_entry(
+    text: &mut String,
+    entry: &Entry,
+    names: &BTreeMap<MessageId, String>,
+) -> std::fmt::Result {
     let content = &entry.content;
     let metadata = &content.metadata;
     let internal = match metadata.visibility {
@@ -64,11 +92,9 @@ fn write_entry(text: &mut String, entry: &Entry) -> std::fmt::Result {
         "{:>3} {}{internal} [{category}] {}",
         entry.version.0, content.type_name, content.data
     )?;
-    writeln!(
-        text,
-        "      id {} because of {}",
-        content.id, metadata.input_id
-    )?;
+    let input = names.get(&metadata.input_id).cloned();
+    let input = input.unwrap_or_else(|| metadata.input_id.to_string());
+    writeln!(text, "      because of {input}")?;
     for name in &metadata.deadlines_cleared {
         writeln!(text, "      no longer waits for {name}")?;
     }
