@@ -5,29 +5,65 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use contracts::{Partition, ServiceName};
+use contracts::{Partition, Partitions, ServiceName};
 use event_store::{Checkpoint, Checkpoints, Cursor, Entry, EventStore, StreamKind};
 use jiff::Timestamp;
 use serde_json::value::to_raw_value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::{error, warn, warn_span};
 
 use crate::handler::chain;
 use crate::input::PendingDeadline;
 use crate::{Backoff, Clock, Inbox, Input, Settings};
 
-/// The pending deadlines of the streams of one kind.
+/// The pending deadlines of the streams of one kind, as their log tells of them.
 #[derive(Debug, Default)]
-struct Index {
+pub struct DeadlineIndex {
     /// By partition, instance and name.
     pending: BTreeMap<(Partition, String, String), PendingDeadline>,
     /// Those that have not been reported as over, the next one first.
     queue: BTreeSet<(Timestamp, Partition, String, String)>,
 }
 
-impl Index {
-    fn apply(&mut self, entry: &Entry) {
+impl DeadlineIndex {
+    /// The index as it was saved, and where to read on. Where a partition cannot be read, it begins anew
+    /// from the log.
+    #[must_use]
+    pub fn restore(checkpoint: Checkpoint, partitions: Partitions) -> (Self, Cursor) {
+        let mut index = Self::default();
+        let mut cursor = Cursor::start(partitions);
+        for (partition, (position, state)) in checkpoint.partitions {
+            let Some(state) = state else { continue };
+            match serde_json::from_str::<Vec<PendingDeadline>>(state.get()) {
+                Ok(deadlines) => {
+                    for deadline in deadlines {
+                        index.insert(partition, deadline);
+                    }
+                    cursor.advance(partition, position);
+                }
+                Err(error) => {
+                    warn!(%partition, %error, "the saved deadlines cannot be read: rebuilding them from the log");
+                }
+            }
+        }
+        (index, cursor)
+    }
+
+    /// What to save of the index, which has been read up to `cursor`.
+    #[must_use]
+    pub fn checkpoint(&self, cursor: &Cursor) -> Checkpoint {
+        let partitions = cursor.iter().map(|(partition, position)| {
+            let state = to_raw_value(&self.of(partition)).ok();
+            (partition, (position, state))
+        });
+        Checkpoint {
+            partitions: partitions.collect(),
+        }
+    }
+
+    /// Takes in the next entry of the log.
+    pub fn apply(&mut self, entry: &Entry) {
         let metadata = &entry.content.metadata;
         let instance = entry.stream.instance();
         for name in &metadata.deadlines_cleared {
@@ -65,7 +101,7 @@ impl Index {
 
     /// Takes out of the queue what is over at `now`, at most `max`. It stays pending until the log
     /// says otherwise.
-    fn take_due(&mut self, now: Timestamp, max: usize) -> Vec<PendingDeadline> {
+    pub fn take_due(&mut self, now: Timestamp, max: usize) -> Vec<PendingDeadline> {
         let mut due = Vec::new();
         while due.len() < max
             && let Some(first) = self.queue.first()
@@ -78,7 +114,7 @@ impl Index {
     }
 
     /// Puts back what could not be reported.
-    fn put_back(&mut self, partition: Partition, deadline: PendingDeadline) {
+    pub fn put_back(&mut self, partition: Partition, deadline: PendingDeadline) {
         if self
             .pending
             .get(&(partition, deadline.instance.clone(), deadline.name.clone()))
@@ -88,7 +124,9 @@ impl Index {
         }
     }
 
-    fn next_due(&self) -> Option<Timestamp> {
+    /// When the next of those that have not been reported is over.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
         self.queue.first().map(|first| first.0)
     }
 
@@ -185,11 +223,19 @@ impl Deadlines {
         }
     }
 
-    async fn load(&self, reader: &str, stop: &CancellationToken) -> Option<(Index, Cursor)> {
+    async fn load(
+        &self,
+        reader: &str,
+        stop: &CancellationToken,
+    ) -> Option<(DeadlineIndex, Cursor)> {
         let mut backoff = Backoff::for_servers();
         loop {
             match self.indexes.load_checkpoint(reader).await {
-                Ok(checkpoint) => return Some(self.restore(checkpoint)),
+                Ok(checkpoint) => {
+                    let partitions = self.store.partitions();
+                    let span = warn_span!("restore", service = %self.service);
+                    return Some(span.in_scope(|| DeadlineIndex::restore(checkpoint, partitions)));
+                }
                 Err(error) => {
                     warn!(service = %self.service, error = chain(&error), "cannot load deadlines now: trying again");
                 }
@@ -201,31 +247,10 @@ impl Deadlines {
         }
     }
 
-    /// The index as it was saved; where it cannot be read, that partition begins anew from the log.
-    fn restore(&self, checkpoint: Checkpoint) -> (Index, Cursor) {
-        let mut index = Index::default();
-        let mut cursor = Cursor::start(self.store.partitions());
-        for (partition, (position, state)) in checkpoint.partitions {
-            let Some(state) = state else { continue };
-            match serde_json::from_str::<Vec<PendingDeadline>>(state.get()) {
-                Ok(deadlines) => {
-                    for deadline in deadlines {
-                        index.insert(partition, deadline);
-                    }
-                    cursor.advance(partition, position);
-                }
-                Err(error) => {
-                    warn!(service = %self.service, %partition, %error, "the saved deadlines cannot be read: rebuilding them from the log");
-                }
-            }
-        }
-        (index, cursor)
-    }
-
     /// Reads on by a page; whether there was anything.
     async fn catch_up(
         &self,
-        index: &mut Index,
+        index: &mut DeadlineIndex,
         cursor: &mut Cursor,
     ) -> Result<bool, event_store::Error> {
         let limit = self.settings.max_batch * 4;
@@ -238,7 +263,7 @@ impl Deadlines {
     }
 
     /// Hands in that these are over; whether all of them were taken.
-    async fn report(&self, index: &mut Index, due: Vec<PendingDeadline>) -> bool {
+    async fn report(&self, index: &mut DeadlineIndex, due: Vec<PendingDeadline>) -> bool {
         let mut inputs = Vec::with_capacity(due.len());
         let mut reported = Vec::with_capacity(due.len());
         for deadline in due {
@@ -262,14 +287,8 @@ impl Deadlines {
         all
     }
 
-    async fn save(&self, reader: &str, index: &Index, cursor: &Cursor) {
-        let partitions = cursor.iter().map(|(partition, position)| {
-            let state = to_raw_value(&index.of(partition)).ok();
-            (partition, (position, state))
-        });
-        let checkpoint = Checkpoint {
-            partitions: partitions.collect(),
-        };
+    async fn save(&self, reader: &str, index: &DeadlineIndex, cursor: &Cursor) {
+        let checkpoint = index.checkpoint(cursor);
         if let Err(error) = self.indexes.save_checkpoint(reader, &checkpoint).await {
             warn!(service = %self.service, error = chain(&error), "cannot save deadlines now");
         }

@@ -87,10 +87,10 @@ pub(crate) enum Kept {
     },
 }
 
-/// A deadline whose time has come, and what it belongs to.
+/// A deadline that is pending, and what it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct PendingDeadline {
+pub struct PendingDeadline {
     pub(crate) instance: String,
     pub(crate) name: String,
     pub(crate) due: Timestamp,
@@ -136,7 +136,10 @@ impl Input {
 
     /// Says that a deadline is over. Its id is derived from the entry that set it, so that saying it
     /// twice says it once.
-    pub(crate) fn deadline_passed(
+    ///
+    /// # Errors
+    /// None that can happen: a deadline is text and a time.
+    pub fn deadline_passed(
         service: &ServiceName,
         deadline: &PendingDeadline,
     ) -> Result<Self, serde_json::Error> {
@@ -163,7 +166,8 @@ impl Input {
     }
 
     /// What came from the bus. Only a service itself knows that one of its deadlines is over.
-    pub(crate) fn from_bus(message: Result<Envelope, Unreadable>) -> Self {
+    #[must_use]
+    pub fn from_bus(message: Result<Envelope, Unreadable>) -> Self {
         match message {
             Ok(message) if message.type_name == DEADLINE_PASSED => Self::Unreadable(Unreadable {
                 id: message.id,
