@@ -13,19 +13,18 @@ use std::sync::Arc;
 use contracts::carrier::SERVICE;
 use host::{Hosted, Settings};
 use jiff::SignedDuration;
-use kernel::{Category, Registry};
+use kernel::{Category, InvalidCategory, Registry};
 use runtime::Environment;
 
 pub use behaviour::{Behaviour, Behaviours, Input};
 pub use ledger::Ledger;
 pub use process::Carriers;
 
-/// Starts the service.
+/// The carriers with these settings.
 ///
 /// # Errors
-/// None that settings which were read can cause.
-pub fn start(settings: &Settings, environment: &Environment) -> anyhow::Result<Hosted> {
-    let settings = &settings.carrier_stub;
+/// None: the name is valid.
+pub fn registry(settings: &host::CarrierStub) -> Result<Registry<Carriers>, InvalidCategory> {
     let process = Carriers {
         delay: SignedDuration::from_millis(settings.delay_ms),
         books_late_after: SignedDuration::from_millis(settings.books_late_after_ms),
@@ -35,7 +34,15 @@ pub fn start(settings: &Settings, environment: &Environment) -> anyhow::Result<H
             .map(|(id, carrier)| (*id, behaviour(carrier)))
             .collect(),
     };
-    let registry = Registry::single(Category::parse("carrier-1.0")?, process);
+    Ok(Registry::single(Category::parse("carrier-1.0")?, process))
+}
+
+/// Starts the service.
+///
+/// # Errors
+/// None that settings which were read can cause.
+pub fn start(settings: &Settings, environment: &Environment) -> anyhow::Result<Hosted> {
+    let registry = registry(&settings.carrier_stub)?;
     Hosted::start(&SERVICE, Arc::new(registry), environment)
 }
 

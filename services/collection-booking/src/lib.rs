@@ -11,23 +11,35 @@ use std::sync::Arc;
 
 use contracts::collection::SERVICE;
 use host::{Hosted, Settings};
-use kernel::{Category, Registry};
+use kernel::{Category, InvalidCategory, Registry};
 use runtime::Environment;
 
 pub use process::{CollectionBooking, Input};
 pub use schedule::book_at;
 pub use state::State;
 
+/// The process with these settings.
+///
+/// # Errors
+/// None: the name is valid.
+pub fn registry(
+    settings: &host::CollectionBooking,
+) -> Result<Registry<CollectionBooking>, InvalidCategory> {
+    let process = CollectionBooking {
+        book_immediately: settings.book_immediately,
+        carrier: settings.carrier.patience(),
+    };
+    Ok(Registry::single(
+        Category::parse("collection-booking-1.0")?,
+        process,
+    ))
+}
+
 /// Starts the service.
 ///
 /// # Errors
 /// None that settings which were read can cause.
 pub fn start(settings: &Settings, environment: &Environment) -> anyhow::Result<Hosted> {
-    let settings = &settings.collection_booking;
-    let process = CollectionBooking {
-        book_immediately: settings.book_immediately,
-        carrier: settings.carrier.patience(),
-    };
-    let registry = Registry::single(Category::parse("collection-booking-1.0")?, process);
+    let registry = registry(&settings.collection_booking)?;
     Hosted::start(&SERVICE, Arc::new(registry), environment)
 }

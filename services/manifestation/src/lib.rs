@@ -12,25 +12,37 @@ use std::sync::Arc;
 
 use contracts::manifestation::SERVICE;
 use host::{Hosted, Settings};
-use kernel::{Category, Registry};
+use kernel::{Category, InvalidCategory, Registry};
 use runtime::Environment;
 
 pub use documents::Documents;
 pub use process::{Input, ShipmentManifestation};
 pub use state::State;
 
-/// Starts the service.
+/// The process with these settings.
 ///
 /// # Errors
-/// None that settings which were read can cause.
-pub fn start(settings: &Settings, environment: &Environment) -> anyhow::Result<Hosted> {
-    let settings = &settings.manifestation;
+/// None: the name is valid.
+pub fn registry(
+    settings: &host::Manifestation,
+) -> Result<Registry<ShipmentManifestation>, InvalidCategory> {
     let process = ShipmentManifestation {
         documents: Documents {
             base_url: settings.documents_base_url.trim_end_matches('/').to_owned(),
         },
         carrier: settings.carrier.patience(),
     };
-    let registry = Registry::single(Category::parse("manifestation-1.0")?, process);
+    Ok(Registry::single(
+        Category::parse("manifestation-1.0")?,
+        process,
+    ))
+}
+
+/// Starts the service.
+///
+/// # Errors
+/// None that settings which were read can cause.
+pub fn start(settings: &Settings, environment: &Environment) -> anyhow::Result<Hosted> {
+    let registry = registry(&settings.manifestation)?;
     Hosted::start(&SERVICE, Arc::new(registry), environment)
 }
