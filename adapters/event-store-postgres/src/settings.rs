@@ -1,11 +1,13 @@
 //! Where the database is, and how it is used.
 
+use std::fs::File;
 use std::time::Duration;
 
 use event_store::Error;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use sqlx::postgres::PgConnectOptions;
+use url::Url;
 
 /// How the log is reached.
 #[derive(Clone, Debug, Deserialize)]
@@ -45,6 +47,27 @@ impl Settings {
         Duration::from_millis(self.timeout_ms)
     }
 
+    /// sqlx reads the files when it connects, and does not say which of them it cannot read.
+    fn check_files(&self) -> Result<(), Error> {
+        let url = Url::parse(self.url.expose_secret()).map_err(|_| Error::Refused(NoUrl.into()))?;
+        for (parameter, value) in url.query_pairs() {
+            // What is not the path of a file is the certificate itself.
+            if FILES.contains(&&*parameter) && !value.starts_with("-----BEGIN") {
+                File::open(&*value).map_err(|source| {
+                    Error::Refused(
+                        NoFile {
+                            parameter: parameter.to_string(),
+                            path: value.to_string(),
+                            source,
+                        }
+                        .into(),
+                    )
+                })?;
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn options(&self) -> Result<PgConnectOptions, Error> {
         let schemes = ["postgres://", "postgresql://"];
         if !schemes
@@ -53,6 +76,7 @@ impl Settings {
         {
             return Err(Error::Refused(NoUrl.into()));
         }
+        self.check_files()?;
         let options: PgConnectOptions = self
             .url
             .expose_secret()
@@ -63,6 +87,25 @@ impl Settings {
             None => options.application_name("longhaul"),
         })
     }
+}
+
+/// The parameters that name files, with the other names that sqlx knows them by.
+const FILES: [&str; 7] = [
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+];
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {path} ({parameter} in the url)")]
+struct NoFile {
+    parameter: String,
+    path: String,
+    source: std::io::Error,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +134,22 @@ mod tests {
     fn the_password_is_not_shown() {
         let settings = Settings::at("postgres://user:hidden@h/d");
         assert!(!format!("{settings:?}").contains("hidden"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_refused_by_its_name() {
+        for parameter in ["sslrootcert", "sslcert", "sslkey"] {
+            let settings =
+                Settings::at(format!("postgres://me:hush@h/d?{parameter}=/nowhere/x.pem"));
+            let Error::Refused(cause) = settings.options().unwrap_err() else {
+                panic!("it is refused")
+            };
+            let said = cause.to_string();
+            assert_eq!(
+                said,
+                format!("cannot read /nowhere/x.pem ({parameter} in the url)")
+            );
+        }
     }
 
     #[test]

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use contracts::{Partitions, Topology};
 use lapin::uri::AMQPUri;
-use lapin::{Connection, ConnectionProperties};
+use lapin::{Connection, ConnectionBuilder, ConnectionProperties};
 use message_bus::Error;
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
 use crate::Settings;
 use crate::declaration::Declaration;
+use crate::tls::{self, Tls};
 
 /// Seconds without a sign of life after which a broker counts as gone, when the URL does not say:
 /// the broker's own default of 60 is long for a process that others wait for.
@@ -29,9 +30,9 @@ pub(crate) enum ConnectError {
 #[derive(Debug, thiserror::Error)]
 enum SettingsError {
     // The parser's own words may repeat the URL, and with it the password.
-    #[error("bus.url is no AMQP URL")]
+    #[error("bus.rabbitmq.url is no AMQP URL")]
     Url,
-    #[error("bus.prefetch must be at least 1")]
+    #[error("bus.rabbitmq.prefetch must be at least 1")]
     Prefetch,
 }
 
@@ -39,6 +40,7 @@ enum SettingsError {
 #[derive(Debug)]
 pub(crate) struct Connector {
     uri: AMQPUri,
+    tls: Tls,
     timeout: Duration,
     declaration: Declaration,
 }
@@ -60,8 +62,10 @@ impl Connector {
             .parse()
             .map_err(|_| Error::Refused(SettingsError::Url.into()))?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
+        let tls = tls::config(settings, &uri).map_err(|error| Error::Refused(error.into()))?;
         Ok(Self {
             uri,
+            tls,
             timeout: settings.connect_timeout(),
             declaration: Declaration::new(topology, partitions),
         })
@@ -78,7 +82,12 @@ impl Connector {
         // The client's own recovery stays off: it gives up after a while, and replays what it knew
         // of instead of what must be there.
         let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let connection = Connection::connect_uri(self.uri.clone(), properties).await?;
+        let connection = ConnectionBuilder::new()?
+            .with_uri(self.uri.clone())
+            .with_tls_config(self.tls.0.clone())
+            .with_properties(properties)
+            .connect()
+            .await?;
         self.declaration.declare(&connection).await?;
         Ok(connection)
     }
@@ -108,7 +117,7 @@ mod tests {
         let refused = connector("hush://", 1).map(|_| ()).unwrap_err();
         assert_eq!(
             refused.source().unwrap().to_string(),
-            "bus.url is no AMQP URL"
+            "bus.rabbitmq.url is no AMQP URL"
         );
     }
 

@@ -15,6 +15,7 @@ mod publisher;
 mod session;
 mod settings;
 mod subscription;
+mod tls;
 mod unreadable;
 
 pub use bus::RabbitMqBus;

@@ -1,5 +1,6 @@
 //! The settings of this adapter, as the `bus` section of the configuration has them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -12,6 +13,14 @@ pub struct Settings {
     /// `amqp://user:password@host:port/virtual-host`, or `amqps://` for TLS. A `heartbeat` (in
     /// seconds) may follow as a query parameter.
     pub url: SecretString,
+    /// With `amqps://`: a PEM file of certificates that are trusted beside those that the platform
+    /// trusts.
+    pub ca_certificate: Option<PathBuf>,
+    /// With `amqps://`: a PEM file of the certificate that the broker is shown, and those that lead to
+    /// one that it trusts. It needs its key.
+    pub client_certificate: Option<PathBuf>,
+    /// The PEM file of its private key.
+    pub client_key: Option<PathBuf>,
     /// How many unacknowledged messages a subscription may hold for each partition, at least 1.
     pub prefetch: u16,
     /// Whether events also go to the exchange `longhaul.events`, for other programs. It is a setting of
@@ -34,6 +43,9 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             url: SecretString::from("amqp://guest:guest@127.0.0.1:5672"),
+            ca_certificate: None,
+            client_certificate: None,
+            client_key: None,
             prefetch: 256,
             publish_events: true,
             confirm_timeout_ms: 10_000,
