@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -24,9 +25,19 @@ pub(crate) struct Arguments {
     #[serde(skip)]
     pub(crate) config: Option<PathBuf>,
 
-    /// Base address of the shipment process; shipments are started by POST {url}/{id}. Plain HTTP only
+    /// Base address of the shipment process; shipments are started by POST {url}/{id}
     #[arg(long, default_value = "http://127.0.0.1:43210", value_parser = base_url)]
     pub(crate) url: String,
+
+    /// The token with which the shipment process lets in whoever may start shipments
+    #[arg(long, env = "LOAD_TEST_TOKEN", hide_env_values = true)]
+    #[serde(skip)]
+    pub(crate) token: Option<Token>,
+
+    /// With https://: a PEM file of the certificates to trust, in place of those that the platform trusts
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub(crate) ca_certificate: Option<PathBuf>,
 
     /// How many workers start shipments side by side; their schedules are spread evenly over one delay
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -68,7 +79,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) poll_concurrency: u16,
 
-    /// How often a start is repeated, with the same id, after a connection error or a 503
+    /// How often a start is repeated, with the same id, after a connection error, a 429 or a 503
     #[arg(long, default_value_t = 10)]
     pub(crate) retries: u32,
 
@@ -87,6 +98,22 @@ Examples:
   load_test                                               10,000 shipments, 200 a second
   load_test --workers 1 --shipments 20 --outcomes mixed   a look at all outcomes
   load_test --workers 50 --delay-ms 0 --json report.json  as fast as it goes";
+
+/// A token, which is not shown.
+#[derive(Clone)]
+pub(crate) struct Token(pub(crate) String);
+
+impl From<String> for Token {
+    fn from(token: String) -> Self {
+        Self(token)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[REDACTED]")
+    }
+}
 
 /// What the last character of an id asks of the carrier stub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
@@ -120,8 +147,8 @@ impl Arguments {
 /// A base address without the slash at its end.
 fn base_url(text: &str) -> Result<String, String> {
     let url = reqwest::Url::parse(text).map_err(|error| error.to_string())?;
-    if url.scheme() != "http" {
-        return Err("only http:// is supported".to_owned());
+    if !["http", "https"].contains(&url.scheme()) {
+        return Err("only http:// and https:// are supported".to_owned());
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err("a base address has no query and no fragment".to_owned());
@@ -190,7 +217,7 @@ mod tests {
 
     #[test]
     fn an_address_that_cannot_be_a_base_is_refused() {
-        for text in ["localhost", "https://localhost", "http://localhost/?a=b"] {
+        for text in ["localhost", "ftp://localhost", "http://localhost/?a=b"] {
             assert!(base_url(text).is_err(), "{text}");
         }
     }

@@ -211,7 +211,10 @@ impl Worker {
         }
         Err(Refusal {
             cause: status_cause(status),
-            transient: status == StatusCode::SERVICE_UNAVAILABLE,
+            transient: matches!(
+                status,
+                StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
+            ),
         })
     }
 }

@@ -8,6 +8,7 @@
 )]
 
 mod arguments;
+mod client;
 mod finish;
 mod ids;
 mod load;
@@ -15,7 +16,6 @@ mod progress;
 mod report;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::sync::mpsc;
@@ -31,13 +31,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     // Chosen here if not given, so that the report can say how to repeat the run.
     let seed = *arguments.seed.get_or_insert_with(rand::random);
 
-    let client = reqwest::Client::builder()
-        .timeout(Duration::from_secs(arguments.request_timeout_s))
-        // A proxy from the environment would be measured too, and a redirect would be followed to another address.
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .context("cannot set up the HTTP client")?;
+    let client = client::build(&arguments)?;
     let stop = stop_on_ctrl_c().await;
     let progress = Progress::new(&arguments);
 

@@ -194,6 +194,7 @@ async fn a_start_refused_for_the_moment_is_repeated_with_the_same_id() {
     let server = Server::start(Behaviour {
         start: |before| match before {
             0 => StatusCode::SERVICE_UNAVAILABLE,
+            1 => StatusCode::TOO_MANY_REQUESTS,
             _ => StatusCode::ACCEPTED,
         },
         ..GOOD
@@ -202,8 +203,9 @@ async fn a_start_refused_for_the_moment_is_repeated_with_the_same_id() {
     let run = server.run("--workers 2 --shipments 3 --delay-ms 1").await;
     run.assert_code(0);
     assert_eq!(server.ids().len(), 6);
-    assert_eq!(run.report["starts"]["retries"], 6);
+    assert_eq!(run.report["starts"]["retries"], 12);
     assert_eq!(run.report["starts"]["retries_by_cause"]["status 503"], 6);
+    assert_eq!(run.report["starts"]["retries_by_cause"]["status 429"], 6);
     assert_eq!(run.report["starts"]["failed"], 0);
 }
 
