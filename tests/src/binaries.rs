@@ -13,6 +13,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
+use host::TokenHash;
+use reqwest::header::AUTHORIZATION;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
@@ -23,6 +25,24 @@ pub const SERVICES: [&str; 4] = [
     "collection-booking",
     "carrier-stub",
 ];
+
+/// The token that lets in whoever asks a service here.
+pub const TOKEN: &str = "longhaul_test";
+
+/// A user who has [`TOKEN`].
+///
+/// # Panics
+/// When the client cannot be set up.
+#[must_use]
+pub fn http_client(timeout: Duration) -> reqwest::Client {
+    let bearer = format!("Bearer {TOKEN}").parse().unwrap();
+    reqwest::Client::builder()
+        .no_proxy()
+        .timeout(timeout)
+        .default_headers([(AUTHORIZATION, bearer)].into_iter().collect())
+        .build()
+        .unwrap()
+}
 
 /// How long anything here may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -162,6 +182,7 @@ pub fn free_port() -> u16 {
 pub struct Process {
     name: String,
     settings: Vec<(String, String)>,
+    environment: Vec<(String, String)>,
     port: u16,
     place: Place,
     child: Option<Child>,
@@ -212,7 +233,8 @@ impl Process {
         process
     }
 
-    /// The same without waiting.
+    /// The same without waiting. A service lets in whoever has [`TOKEN`]; `longhaul`, which listens to this
+    /// machine only, everybody.
     ///
     /// # Panics
     /// When it cannot be started.
@@ -221,25 +243,52 @@ impl Process {
         Self::spawn_at(Place::temporary(), name, settings)
     }
 
-    /// The same in a certain place.
+    /// The same with more in its environment than its settings.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn spawn_within(
+        name: &str,
+        settings: &[(&str, &str)],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        Self::spawn_as(Place::temporary(), name, settings, environment)
+    }
+
+    /// The same as [`spawn`](Self::spawn) in a certain place.
     ///
     /// # Panics
     /// When it cannot be started.
     #[must_use]
     pub fn spawn_at(place: Place, name: &str, settings: &[(&str, &str)]) -> Self {
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_secs(20))
-            .build()
-            .unwrap();
-        let settings = settings.iter().map(|(k, v)| ((*k).into(), (*v).into()));
+        Self::spawn_as(place, name, settings, &[])
+    }
+
+    fn spawn_as(
+        place: Place,
+        name: &str,
+        settings: &[(&str, &str)],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let mut all = Vec::new();
+        if SERVICES.contains(&name) {
+            let hash = TokenHash::of(TOKEN).to_hex();
+            all.push(("http.tokens.tests.role".to_owned(), "operate".to_owned()));
+            all.push(("http.tokens.tests.sha256".to_owned(), hash));
+        }
+        all.extend(settings.iter().map(|(k, v)| ((*k).into(), (*v).into())));
         let mut process = Self {
             name: name.to_owned(),
-            settings: settings.collect(),
+            settings: all,
+            environment: environment
+                .iter()
+                .map(|(k, v)| ((*k).into(), (*v).into()))
+                .collect(),
             port: free_port(),
             place,
             child: None,
-            client,
+            client: http_client(Duration::from_secs(20)),
         };
         process.launch();
         process
@@ -297,6 +346,7 @@ impl Process {
             .current_dir(self.folder())
             .env(variable(&port_setting(&self.name)), self.port.to_string())
             .envs(self.settings.iter().map(|(k, v)| (variable(k), v)))
+            .envs(self.environment.iter().map(|(k, v)| (k, v)))
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn();

@@ -10,7 +10,7 @@ use futures::future::join_all;
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use crate::binaries::eventually;
+use crate::binaries::{eventually, http_client};
 use crate::examples;
 
 /// A user of shipment-process, who knows all addresses at which it may be found.
@@ -62,11 +62,7 @@ impl Client {
     #[must_use]
     pub fn with_patience(addresses: &[String], patience: Patience) -> Self {
         Self {
-            http: reqwest::Client::builder()
-                .no_proxy()
-                .timeout(patience.request)
-                .build()
-                .unwrap(),
+            http: http_client(patience.request),
             addresses: addresses.to_vec(),
             patience,
             accepted: Arc::default(),
@@ -136,7 +132,7 @@ impl Client {
         };
         match answer.status() {
             StatusCode::ACCEPTED => true,
-            StatusCode::SERVICE_UNAVAILABLE => false,
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => false,
             other => panic!("{id}: {other}: {}", answer.text().await.unwrap_or_default()),
         }
     }

@@ -9,6 +9,7 @@ pub mod completeness;
 pub mod examples;
 pub mod expectation;
 pub mod history;
+pub mod parked;
 pub mod queues;
 pub mod suite;
 pub mod transcript;

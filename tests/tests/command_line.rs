@@ -61,6 +61,12 @@ fn each_binary_explains_itself_and_tells_its_version() {
     for name in HOSTS {
         let said = text(&run(command(name).arg("--help")).stdout);
         assert_names(&said, &["--config <FILE>", "--check-health", "LONGHAUL__"]);
+        let package = format!(
+            "{}/../services/{name}/src/main.rs",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let about = said.lines().next().unwrap();
+        assert_names(&fs::read_to_string(package).unwrap(), &[about]);
     }
 }
 

@@ -17,7 +17,8 @@ use runtime::{Clock, SystemClock};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection, Row};
 use system_tests::binaries::{
-    Process, SERVICES, command, eventually, free_port, port_setting, variable,
+    PATIENCE, Process, SERVICES, command, eventually, free_port, http_client, port_setting,
+    variable,
 };
 use system_tests::client::Client;
 use system_tests::completeness::assert_complete;
@@ -246,6 +247,9 @@ async fn every_service_says_that_it_lives_and_is_ready() {
             let body: Value = answer.json().await.unwrap();
             assert_eq!(body, json!({ "status": status }), "{}", process.name());
         }
+        // Anything else is for whoever has a token.
+        let closed = reqwest::get(process.url("/12EEQ9CS9K10")).await.unwrap();
+        assert_eq!(closed.status(), 401, "{}", process.name());
     }
 }
 
@@ -258,11 +262,13 @@ async fn a_service_whose_broker_is_away_lives_and_is_not_ready() {
         ("bus.rabbitmq.url", &nowhere),
     ];
     let mut process = Process::spawn("shipment-process", &settings);
+    let http = http_client(PATIENCE);
     // It lives from the first moment on; that the database is open is seen by any other address.
     let answer = eventually("it has opened its database", LIMIT, async || {
         let live = reqwest::get(process.url("/health/live")).await.ok()?;
         assert!(live.status().is_success());
-        let unknown = reqwest::get(process.url("/12EEQ9CS9K10")).await.ok()?;
+        let unknown = process.url("/12EEQ9CS9K10");
+        let unknown = http.get(unknown).send().await.ok()?;
         if unknown.status() != 404 {
             return None;
         }
@@ -291,9 +297,9 @@ async fn a_service_whose_broker_is_away_lives_and_is_not_ready() {
     assert_eq!(asked.status.code(), Some(1));
     // What is stored is durable, whatever the broker does.
     let url = process.url("/12EEQ9CS9K10");
-    let answer = reqwest::Client::new().post(&url).send().await.unwrap();
+    let answer = http.post(&url).send().await.unwrap();
     assert_eq!(answer.status(), 202);
-    let outcome: Value = reqwest::get(&url).await.unwrap().json().await.unwrap();
+    let outcome: Value = http.get(&url).send().await.unwrap().json().await.unwrap();
     assert_eq!(outcome["status"], "running");
     // Nor is it a failure to stop with something to publish: the next start will.
     let status = process.terminate(Duration::from_secs(15)).await;

@@ -9,7 +9,8 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use system_tests::binaries::{PATIENCE, Process, SERVICES, eventually};
 use system_tests::client::Client;
-use system_tests::history::{self, Log};
+use system_tests::completeness;
+use system_tests::history::Log;
 use test_servers::postgres::{TestDatabase, database};
 use test_servers::proxy::Proxy;
 use test_servers::rabbitmq::{VirtualHost, virtual_host};
@@ -103,7 +104,7 @@ impl Suite {
             assert!(status.success(), "{}: {status}", process.name());
         }
         let log = Log::Database(self.database.url());
-        history::assert_complete(&log.entries().await, ids.iter().map(String::as_str));
+        completeness::assert_complete(&log.entries().await, ids.iter().map(String::as_str));
     }
 }
 

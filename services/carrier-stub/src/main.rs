@@ -14,5 +14,6 @@ fn main() -> ExitCode {
         base: Base::OneService,
         port: |settings| settings.carrier_stub.port,
         services: &[carrier_stub::start],
+        subcommands: None,
     })
 }

@@ -14,5 +14,6 @@ fn main() -> ExitCode {
         base: Base::OneService,
         port: |settings| settings.collection_booking.port,
         services: &[collection_booking::start],
+        subcommands: None,
     })
 }

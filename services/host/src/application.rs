@@ -11,12 +11,12 @@ use contracts::{ServiceName, shipment_suite};
 use futures::future::{join_all, select_all};
 use kernel::Registry;
 use runtime::{Clock, Environment, Inbox, Runnable, Service};
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::access::Access;
+use crate::server::{self, Serving};
 use crate::{Settings, adapters, http};
 
 /// A service that was started, with its routes.
@@ -58,9 +58,7 @@ pub type Start = fn(&Settings, &Environment) -> anyhow::Result<Hosted>;
 /// Services that were started in this process, and the server at whose address they listen.
 pub struct Application {
     services: Vec<Service>,
-    address: SocketAddr,
-    server: JoinHandle<std::io::Result<()>>,
-    stop_server: CancellationToken,
+    server: Serving,
     grace_period: Duration,
 }
 
@@ -72,24 +70,18 @@ impl Application {
     /// the services.
     ///
     /// # Errors
-    /// When the address is taken, or the store cannot be opened; a database server that is away is
-    /// waited for.
+    /// When the address is taken, certificate and key cannot be used, or the store cannot be opened; a
+    /// database server that is away is waited for.
     pub async fn build(
         settings: &Settings,
         port: u16,
         clock: Arc<dyn Clock>,
         start: &[Start],
     ) -> anyhow::Result<Self> {
-        let address = SocketAddr::from((settings.http.host, port));
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("cannot listen on {address}"))?;
-        let address = listener.local_addr().context("cannot tell the address")?;
         let gate = http::Gate::default();
-        let stop_server = CancellationToken::new();
-        let server = axum::serve(listener, gate.router())
-            .with_graceful_shutdown(stop_server.clone().cancelled_owned());
-        let server = tokio::spawn(server.into_future());
+        let server = server::serve(&settings.http, port, gate.router())?;
+        let access = Access::of(settings);
+        access.announce(server.address);
 
         let adapters::Stores {
             log: store,
@@ -117,14 +109,13 @@ impl Application {
             store,
             bus,
             inboxes,
-            settings.http.body_limit_bytes,
+            &settings.http,
+            access,
         ));
         let grace_period = Duration::from_millis(settings.runtime.grace_period_ms);
         Ok(Self {
             services,
-            address,
             server,
-            stop_server,
             grace_period,
         })
     }
@@ -132,7 +123,7 @@ impl Application {
     /// Where it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
-        self.address
+        self.server.address
     }
 
     /// Runs until `shutdown` comes, then finishes what was accepted, within the grace period. What a
@@ -144,14 +135,12 @@ impl Application {
         let Self {
             mut services,
             mut server,
-            stop_server,
             grace_period,
-            ..
         } = self;
         let ended_by_itself = tokio::select! {
             () = shutdown => None,
             service = a_part_of_any(&mut services) => Some(service),
-            _ = &mut server => Some("http".to_owned()),
+            _ = &mut server.task => Some("http".to_owned()),
         };
         match &ended_by_itself {
             Some(part) => error!(part, "a part has ended by itself: stopping everything"),
@@ -159,10 +148,10 @@ impl Application {
         }
 
         let end = Instant::now() + grace_period;
-        stop_server.cancel();
+        server.handle.graceful_shutdown(None);
         services.iter().for_each(Service::stop_intake);
         // Whoever has sent a request gets the answer, but half of the time is for what comes after.
-        let answered = timeout(grace_period / 2, &mut server);
+        let answered = timeout(grace_period / 2, &mut server.task);
         if ended_by_itself.is_none() && answered.await.is_err() {
             warn!("requests that are still open are given up");
         }

@@ -5,12 +5,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
+use futures::future::BoxFuture;
 use runtime::SystemClock;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
-use crate::{Application, Base, Settings, Start, http, telemetry};
+use crate::health_check::check_health;
+use crate::{Application, Base, Settings, Start, telemetry};
 
 /// A binary, and what it hosts.
 pub struct Binary {
@@ -24,10 +26,20 @@ pub struct Binary {
     pub port: fn(&Settings) -> u16,
     /// The services that it hosts.
     pub services: &'static [Start],
+    /// What it can do beside hosting them.
+    pub subcommands: Option<Subcommands>,
+}
+
+/// What a binary can be told to do in place of hosting services.
+pub struct Subcommands {
+    /// Adds them to the command line.
+    pub augment: fn(Command) -> Command,
+    /// Does the one that was given.
+    pub run: fn(&ArgMatches) -> BoxFuture<'_, anyhow::Result<()>>,
 }
 
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
 struct Arguments {
     /// A TOML file that is laid over the settings that are compiled in
     #[arg(long, value_name = "FILE")]
@@ -45,13 +57,16 @@ It stops on SIGTERM or Ctrl-C, and finishes what it has accepted.";
 /// Runs a binary: reads its command line and settings, hosts its services until it is told to stop.
 #[must_use]
 pub fn main(binary: &Binary) -> ExitCode {
-    let command = Arguments::command()
+    let mut command = Arguments::command();
+    if let Some(subcommands) = &binary.subcommands {
+        command = (subcommands.augment)(command);
+    }
+    let matches = command
         .name(binary.name)
         .bin_name(binary.name)
         .about(binary.about)
-        .after_help(AFTER_HELP);
-    let arguments =
-        Arguments::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
+        .after_help(AFTER_HELP)
+        .get_matches();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -61,7 +76,7 @@ pub fn main(binary: &Binary) -> ExitCode {
     };
     // Of the two that clients bring, all use this one. It is installed once, and stays.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match runtime.block_on(run(binary, arguments)) {
+    match runtime.block_on(run(binary, &matches)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(binary, &error),
     }
@@ -76,11 +91,23 @@ fn fail(binary: &Binary, error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn run(binary: &Binary, arguments: Arguments) -> anyhow::Result<()> {
+async fn run(binary: &Binary, matches: &ArgMatches) -> anyhow::Result<()> {
+    match (&binary.subcommands, matches.subcommand_name()) {
+        (Some(subcommands), Some(_)) => (subcommands.run)(matches).await,
+        (None, _) | (_, None) => {
+            let arguments =
+                Arguments::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
+            host(binary, &arguments).await
+        }
+    }
+}
+
+/// Hosts the services until it is told to stop.
+async fn host(binary: &Binary, arguments: &Arguments) -> anyhow::Result<()> {
     let settings = Settings::load(binary.base, arguments.config.as_deref())?;
     let port = (binary.port)(&settings);
     if arguments.check_health {
-        return http::check_health(port).await;
+        return check_health(&settings.http, port).await;
     }
     telemetry::start(&settings.telemetry)?;
     info!(
@@ -105,8 +132,12 @@ async fn run(binary: &Binary, arguments: Arguments) -> anyhow::Result<()> {
         () = &mut shutdown => return Ok(()),
         application = build => application?,
     };
+    let scheme = match settings.http.tls {
+        Some(_) => "https",
+        None => "http",
+    };
     info!(
-        "{} listens on http://{}",
+        "{} listens on {scheme}://{}",
         binary.name,
         application.address()
     );

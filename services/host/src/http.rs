@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use anyhow::Context;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{DefaultBodyLimit, Path, Request, State};
-use axum::http::{StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::middleware;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -20,7 +19,9 @@ use tokio::time::timeout;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::Problem;
+use crate::access::{self, Access, Caller};
+use crate::settings::Http;
+use crate::{Problem, limits};
 
 /// How long a server may take to answer before it counts as away.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -51,6 +52,11 @@ impl Gate {
 
 const LIVE: &str = "/health/live";
 
+/// Whether this is asked of everybody's health, which everybody may ask at any time.
+pub(crate) fn is_health(path: &str) -> bool {
+    path.starts_with("/health/")
+}
+
 async fn live() -> Json<Value> {
     Json(json!({ "status": "live" }))
 }
@@ -62,20 +68,21 @@ struct Shared {
 }
 
 /// Adds health, and the re-driving of what is parked, to the routes of the services that are hosted
-/// here; and answers whatever none of them knows.
+/// here; lets in who may come, within the bounds of the settings; and answers whatever none of them knows.
 pub(crate) fn router(
     services: Router,
     store: Arc<dyn EventStore>,
     bus: Arc<dyn MessageBus>,
     inboxes: BTreeMap<String, Inbox>,
-    body_limit_bytes: usize,
+    settings: &Http,
+    access: Access,
 ) -> Router {
     let shared = Arc::new(Shared {
         store,
         bus,
         inboxes,
     });
-    Router::new()
+    let routes = Router::new()
         .route(LIVE, get(live))
         .route("/health/ready", get(ready))
         .route("/parked/{service}/{instance}/redrive", post(redrive))
@@ -88,23 +95,10 @@ pub(crate) fn router(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "this address does not take requests of this method",
             )
-        })
-        .layer(DefaultBodyLimit::max(body_limit_bytes))
-        .layer(middleware::from_fn(
-            move |request: Request, next: Next| async move {
-                // Also where nobody reads the body.
-                let length = request.headers().get(header::CONTENT_LENGTH);
-                let length = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-                if length.is_some_and(|length| length > body_limit_bytes) {
-                    let detail = format!("a body may have {body_limit_bytes} bytes");
-                    let problem = Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail);
-                    // The body is not read, so nothing can follow it on this connection; without this,
-                    // whoever asks next on it may be cut off.
-                    return ([(header::CONNECTION, "close")], problem).into_response();
-                }
-                next.run(request).await
-            },
-        ))
+        });
+    limits::before(routes, settings)
+        // Before the limits: whoever may not come in takes nobody's place.
+        .layer(middleware::from_fn_with_state(access, access::guard))
         .layer(CatchPanicLayer::custom(|_| {
             let detail = "this request has met a fault of the program, which is in its log";
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response()
@@ -136,20 +130,27 @@ type Parked = Result<Path<(String, String)>, PathRejection>;
 
 async fn redrive(
     State(shared): State<Arc<Shared>>,
+    caller: Caller,
     parked: Parked,
 ) -> Result<Json<Value>, Problem> {
-    shared.redrive(parked, false).await
+    shared.redrive(parked, false, caller).await
 }
 
 async fn discard_first(
     State(shared): State<Arc<Shared>>,
+    caller: Caller,
     parked: Parked,
 ) -> Result<Json<Value>, Problem> {
-    shared.redrive(parked, true).await
+    shared.redrive(parked, true, caller).await
 }
 
 impl Shared {
-    async fn redrive(&self, parked: Parked, discard_first: bool) -> Result<Json<Value>, Problem> {
+    async fn redrive(
+        &self,
+        parked: Parked,
+        discard_first: bool,
+        caller: Caller,
+    ) -> Result<Json<Value>, Problem> {
         let Path((service, instance)) =
             parked.map_err(|rejection| Problem::new(rejection.status(), rejection.body_text()))?;
         let inbox = self.inboxes.get(&service).ok_or_else(|| {
@@ -168,7 +169,7 @@ impl Shared {
             .submit_one(Input::Redrive {
                 instance,
                 discard_first,
-                actor: None,
+                actor: caller.actor,
             })
             .await
         {
@@ -186,25 +187,4 @@ impl Shared {
             Err(failure) => Err(Problem::unavailable(failure.to_string())),
         }
     }
-}
-
-/// Asks a service on this machine whether it is ready.
-pub(crate) async fn check_health(port: u16) -> anyhow::Result<()> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let ask = async {
-        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
-        stream
-            .write_all(b"GET /health/ready HTTP/1.0\r\nhost: localhost\r\n\r\n")
-            .await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        anyhow::Ok(answer)
-    };
-    let answer = timeout(PATIENCE * 2, ask)
-        .await
-        .context("no answer in time")?
-        .with_context(|| format!("nothing answers on port {port}"))?;
-    let status = answer.lines().next().unwrap_or_default();
-    anyhow::ensure!(status.contains(" 200 "), "not ready: {status}");
-    Ok(())
 }

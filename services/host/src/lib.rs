@@ -8,17 +8,23 @@ mod access;
 mod adapters;
 mod application;
 mod command_line;
+mod health_check;
 mod http;
+mod limits;
 mod problem;
+mod server;
 mod settings;
 mod telemetry;
+mod tls;
+mod token;
 
 pub use access::Caller;
 pub use application::{Application, Hosted, Start};
-pub use command_line::{Binary, main};
+pub use command_line::{Binary, Subcommands, main};
 pub use problem::{FieldError, Problem};
 pub use settings::{
     Base, Behaviour, BusAdapter, Carrier, CarrierStub, CollectionBooking, EventStore, Http,
-    Manifestation, Projections, ProjectionsAdapter, Settings, ShipmentProcess, Step, Steps,
-    StoreAdapter,
+    Manifestation, Projections, ProjectionsAdapter, Role, Settings, ShipmentProcess, Step, Steps,
+    StoreAdapter, Tls, Token, Tokens,
 };
+pub use token::TokenHash;

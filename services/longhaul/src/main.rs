@@ -1,5 +1,8 @@
 //! All four services of the shipment suite in one process.
 
+mod commands;
+mod token;
+
 use std::process::ExitCode;
 
 use host::{Base, Binary};
@@ -14,5 +17,6 @@ fn main() -> ExitCode {
         base: Base::AllInOne,
         port: |settings| settings.shipment_process.port,
         services: &longhaul::SERVICES,
+        subcommands: Some(commands::SUBCOMMANDS),
     })
 }

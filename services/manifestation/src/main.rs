@@ -14,5 +14,6 @@ fn main() -> ExitCode {
         base: Base::OneService,
         port: |settings| settings.manifestation.port,
         services: &[manifestation::start],
+        subcommands: None,
     })
 }

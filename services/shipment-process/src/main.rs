@@ -14,5 +14,6 @@ fn main() -> ExitCode {
         base: Base::OneService,
         port: |settings| settings.shipment_process.port,
         services: &[shipment_process::start],
+        subcommands: None,
     })
 }

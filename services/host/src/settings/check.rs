@@ -27,7 +27,6 @@ impl Settings {
         let positive = [
             ("runtime.max_batch", self.runtime.max_batch as u64),
             ("runtime.poll_interval_ms", self.runtime.poll_interval_ms),
-            ("http.request_timeout_ms", self.http.request_timeout_ms),
             (
                 "event_store.postgres.max_connections",
                 u64::from(self.event_store.postgres.max_connections),
@@ -75,6 +74,6 @@ impl Settings {
                 bail!("{key} is empty, but must name a file");
             }
         }
-        Ok(())
+        self.http.check()
     }
 }

@@ -198,6 +198,17 @@ mod tests {
                 "0",
                 "http.request_timeout_ms",
             ),
+            ("LONGHAUL__HTTP__MAX_REQUESTS", "0", "http.max_requests"),
+            (
+                "LONGHAUL__HTTP__RECEIVE_TIMEOUT_MS",
+                "0",
+                "http.receive_timeout_ms",
+            ),
+            (
+                "LONGHAUL__HTTP__LONGEST_REQUEST_MS",
+                "9999",
+                "http.longest_request_ms",
+            ),
             (
                 "LONGHAUL__EVENT_STORE__SQLITE__PATH",
                 "",

@@ -2,14 +2,16 @@
 
 mod check;
 mod choices;
+mod http;
 mod layers;
 mod sections;
 mod services;
 
 use serde::Deserialize;
 
+pub use http::{Http, Role, Tls, Token, Tokens};
 pub use layers::Base;
-pub use sections::{BusAdapter, EventStore, Http, Projections, ProjectionsAdapter, StoreAdapter};
+pub use sections::{BusAdapter, EventStore, Projections, ProjectionsAdapter, StoreAdapter};
 pub(crate) use sections::{LogFormat, Telemetry};
 pub use services::{
     Behaviour, Carrier, CarrierStub, CollectionBooking, Manifestation, ShipmentProcess, Step, Steps,

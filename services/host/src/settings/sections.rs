@@ -91,18 +91,6 @@ pub enum BusAdapter {
 
 choices! { BusAdapter: "embedded" => Embedded, "rabbitmq" => Rabbitmq }
 
-/// HTTP.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Http {
-    /// The address to listen on.
-    pub host: std::net::IpAddr,
-    /// The largest body that is read.
-    pub body_limit_bytes: usize,
-    /// How long a request may wait until what it asks is durable.
-    pub request_timeout_ms: u64,
-}
-
 /// Logs.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
