@@ -36,5 +36,6 @@ VOLUME /var/lib/longhaul/data
 # The user `nonroot` of the image. A number lets an orchestrator see that it is not root.
 USER 65532
 EXPOSE 43210 43211 43212 43213
+# Others can come, so nobody may enter until a token is configured: `docker run --rm longhaul token NAME` makes one.
 ENV LONGHAUL__HTTP__HOST=0.0.0.0
 ENTRYPOINT ["/usr/local/bin/longhaul"]

@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use host::TokenHash;
 use reqwest::Method;
 use system_tests::binaries::{PATIENCE, Process, eventually};
 use system_tests::examples::{IDS, expected_stream, final_status};
@@ -161,6 +162,21 @@ fn its_commands_name_what_there_is() {
                 assert!(folder.is_dir(), "{line}: there is no {name}");
             }
         }
+    }
+}
+
+#[test]
+fn the_token_of_the_demonstration_is_the_one_that_is_let_in() {
+    let token = lines("sh")
+        .iter()
+        .find_map(|line| Some(line.split_once("Bearer ")?.1.split_once('\'')?.0.to_owned()))
+        .expect("a request with a token");
+    let hash = TokenHash::of(&token).to_hex();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let compose = std::fs::read_to_string(root.join("docker-compose.yml")).unwrap();
+    for text in [compose, readme()] {
+        assert!(text.contains("TOKENS__DEMO__ROLE"));
+        assert!(text.contains(&hash), "{hash} is not there");
     }
 }
 
