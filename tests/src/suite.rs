@@ -74,6 +74,20 @@ impl Suite {
         clock: Arc<dyn Clock>,
         settings: &Settings,
     ) -> Self {
+        Self::start_some(store, bus, clock, settings, &longhaul::SERVICES)
+    }
+
+    /// Starts some of the services, shipment-process first.
+    ///
+    /// # Panics
+    /// When a service does not start.
+    pub fn start_some(
+        store: Arc<dyn EventStore>,
+        bus: Arc<dyn MessageBus>,
+        clock: Arc<dyn Clock>,
+        settings: &Settings,
+        services: &[Start],
+    ) -> Self {
         let environment = Environment {
             indexes: store.clone(),
             store,
@@ -83,7 +97,7 @@ impl Suite {
         };
         let start = |start: &Start| start(settings, &environment).expect("the service starts");
         Self {
-            hosted: longhaul::SERVICES.iter().map(start).collect(),
+            hosted: services.iter().map(start).collect(),
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use contracts::{Partitions, shipment_suite};
 use event_store::EventStore;
 use event_store_memory::MemoryEventStore;
+use host::Start;
 use message_bus_embedded::EmbeddedBus;
 use serde_json::{Value, json};
 use system_tests::suite::{BEGINNING, Suite, settings_with};
@@ -33,11 +34,20 @@ struct System {
 
 impl System {
     fn start(settings: &[(&str, &str)]) -> Self {
-        let store: Arc<dyn EventStore> = Arc::new(MemoryEventStore::new(Partitions::default()));
+        let store = Arc::new(MemoryEventStore::new(Partitions::default()));
+        Self::start_some(store, settings, &longhaul::SERVICES)
+    }
+
+    /// Some of the services, on what is stored already.
+    fn start_some(
+        store: Arc<dyn EventStore>,
+        settings: &[(&str, &str)],
+        services: &[Start],
+    ) -> Self {
         let bus = Arc::new(EmbeddedBus::new(store.clone(), shipment_suite()));
         let clock = ShiftedClock::beginning_at(BEGINNING.parse().unwrap());
         let settings = settings_with(settings);
-        let suite = Suite::start(store.clone(), bus, Arc::new(clock), &settings);
+        let suite = Suite::start_some(store.clone(), bus, Arc::new(clock), &settings, services);
         Self { suite, store }
     }
 
@@ -361,5 +371,25 @@ async fn a_switch_is_tried_dry_before_it_is_made() {
     let dry = system.ask("PUT", &format!("{path}?dryRun=true"), to).await;
     assert_eq!(dry["possible"], false);
     assert_eq!(dry["reason"], "it runs under international-1.0 already");
+    system.suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn legs_are_amended_while_nobody_has_manifested_them() {
+    // The services that would manifest them are not there yet.
+    let store: Arc<dyn EventStore> = Arc::new(MemoryEventStore::new(Partitions::default()));
+    let alone = System::start_some(store.clone(), &[], &[shipment_process::start]);
+    alone.post("AMEND0", &[USUAL, REFUSES]).await;
+    let leg = json!({ "carrierId": USUAL, "sender": "S", "receiver": "R", "collection": "C" });
+    let legs = json!({ "legs": [leg.clone(), leg.clone(), leg] });
+    let amended = alone.ask("PUT", "/shipments/AMEND0/legs", legs).await;
+    assert_eq!(amended["step"], "CustomsInvoiceGeneration");
+    alone.suite.stop().await;
+
+    let system = System::start_some(store, &[], &longhaul::SERVICES);
+    system.suite.wait_for("AMEND0", "completed").await;
+    let outcome = system.suite.request("GET", "/AMEND0").await.1;
+    let numbers = outcome["trackingNumbers"].as_str().unwrap().split(", ");
+    assert_eq!(numbers.count(), 3);
     system.suite.stop().await;
 }

@@ -4,12 +4,36 @@ use clap::{ArgMatches, FromArgMatches, Subcommand};
 use futures::FutureExt;
 use host::Subcommands;
 
+use crate::operations::{
+    Amend, Cancel, Discard, History, OfInstance, OfShipment, Parked, Rebook, Switch,
+};
 use crate::token;
 
-// Each is a variant here, and a module of its own.
 #[derive(Debug, Subcommand)]
 enum Command {
     Token(token::Token),
+    /// Show what has become of a shipment
+    Show(OfShipment),
+    /// Cancel a shipment, and undo what was done for it
+    Cancel(Cancel),
+    /// Send other legs than those that were asked for, which are not manifested yet
+    Amend(Amend),
+    /// Book the collection anew, after its booking has failed
+    Rebook(Rebook),
+    /// Try the step at which a shipment has failed again, or the undo that has
+    Retry(OfShipment),
+    /// Generate the documents of a completed shipment again
+    Documents(OfShipment),
+    /// Go on under another category or version of the process
+    Switch(Switch),
+    /// Show a stream, with what was ignored or refused, and why
+    History(History),
+    /// List what is parked, or all that waits in one instance
+    Parked(Parked),
+    /// Try again what is parked in an instance, in order
+    Redrive(OfInstance),
+    /// Give up the first parked input of an instance, and try the rest
+    Discard(Discard),
 }
 
 /// All of them.
@@ -21,5 +45,16 @@ pub(crate) const SUBCOMMANDS: Subcommands = Subcommands {
 async fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     match Command::from_arg_matches(matches).unwrap_or_else(|error| error.exit()) {
         Command::Token(token) => token.print(),
+        Command::Show(shipment) => shipment.show().await,
+        Command::Cancel(cancel) => cancel.run().await,
+        Command::Amend(amend) => amend.run().await,
+        Command::Rebook(rebook) => rebook.run().await,
+        Command::Retry(shipment) => shipment.retry().await,
+        Command::Documents(shipment) => shipment.documents().await,
+        Command::Switch(switch) => switch.run().await,
+        Command::History(history) => history.run().await,
+        Command::Parked(parked) => parked.run().await,
+        Command::Redrive(instance) => instance.redrive().await,
+        Command::Discard(discard) => discard.run().await,
     }
 }

@@ -1,6 +1,8 @@
 //! All four services of the shipment suite in one process.
 
+mod client;
 mod commands;
+mod operations;
 mod token;
 
 use std::process::ExitCode;

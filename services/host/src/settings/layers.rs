@@ -78,8 +78,11 @@ impl Settings {
     }
 }
 
+/// What the commands of `longhaul` that ask a service take from the environment.
+const OF_COMMANDS: [&str; 3] = ["LONGHAUL_URL", "LONGHAUL_TOKEN", "LONGHAUL_CA_CERTIFICATE"];
+
 /// `LONGHAUL_STORE_KIND` would be ignored without a word; it is refused instead. What tests need begins
-/// with `LONGHAUL_TEST_`.
+/// with `LONGHAUL_TEST_`, and the commands that ask a service have three of their own.
 fn refuse_look_alikes(
     environment: &std::collections::HashMap<String, String>,
 ) -> anyhow::Result<()> {
@@ -87,6 +90,7 @@ fn refuse_look_alikes(
         name.starts_with("LONGHAUL_")
             && !name.starts_with("LONGHAUL__")
             && !name.starts_with("LONGHAUL_TEST_")
+            && !OF_COMMANDS.contains(&name.as_str())
     };
     match environment.keys().find(alike) {
         Some(name) => bail!(
