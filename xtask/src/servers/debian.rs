@@ -3,11 +3,13 @@
 //! Only the programs come from the packages: each server runs in a folder of its own, with its own
 //! data and configuration on free ports, and no service manager is needed.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::guard::Guard;
 use crate::shell;
 
 /// Refuses unless this is root on Debian or a distribution made from it.
@@ -63,6 +65,42 @@ pub(super) fn run_as(user: &str, folder: &Path, program: impl AsRef<Path>) -> Co
     command
 }
 
+/// A command as a line for a shell, with its folder and the environment that it adds.
+pub(super) fn as_text(command: &Command) -> String {
+    let mut line = String::new();
+    if let Some(folder) = command.get_current_dir() {
+        line = format!("cd {} && ", quoted(folder.as_os_str()));
+    }
+    line += "env";
+    for (name, value) in command.get_envs() {
+        let value = value.map(OsStr::to_string_lossy).unwrap_or_default();
+        let setting = format!("{}={value}", name.to_string_lossy());
+        line += &format!(" {}", quoted(OsStr::new(&setting)));
+    }
+    for word in std::iter::once(command.get_program()).chain(command.get_args()) {
+        line += &format!(" {}", quoted(word));
+    }
+    line
+}
+
+/// A word as a shell reads it: whatever is in it.
+pub(super) fn quoted(word: &OsStr) -> String {
+    format!("'{}'", word.to_string_lossy().replace('\'', r"'\''"))
+}
+
+/// Ends a server with this line for a shell, and removes its folder unless that is to be kept.
+pub(super) fn guard(end: &str, folder: &Path) -> Result<Guard> {
+    let script = format!("{end}; cd /; [ -n \"$KEEP\" ] || rm -rf \"$1\"");
+    let words: [&OsStr; 5] = [
+        "sh".as_ref(),
+        "-c".as_ref(),
+        script.as_ref(),
+        "sh".as_ref(),
+        folder.as_ref(),
+    ];
+    Guard::new(words)
+}
+
 /// The text of a log, to explain a server that did not start.
 pub(super) fn log(file: &Path) -> String {
     let text = std::fs::read_to_string(file).unwrap_or_default();
@@ -97,6 +135,20 @@ fn is_debian(os_release: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_is_the_same_as_a_line_for_a_shell() {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "printf '%s|' \"$PWD\" \"$SAID\" \"$@\"", "sh"])
+            .args(["it's", "two words", "$HOME", ""])
+            .env("SAID", "a \"b\" 'c'")
+            .current_dir("/");
+        let line = as_text(&command);
+        let of_line = shell::output(Command::new("sh").args(["-c", &line])).unwrap();
+        assert_eq!(of_line, "/|a \"b\" 'c'|it's|two words|$HOME||");
+        assert_eq!(of_line, shell::output(&mut command).unwrap());
+    }
 
     #[test]
     fn debian_and_what_is_made_from_it_are_recognised() {

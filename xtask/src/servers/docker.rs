@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use super::guard::Guard;
+use super::{Own, probe};
 use crate::shell;
 
 /// A container that runs, until it is dropped.
@@ -14,7 +15,8 @@ pub(super) struct Container {
 }
 
 impl Container {
-    /// Starts one, with these ports of it on free ports of 127.0.0.1.
+    /// Starts one, with these ports of it on free ports of 127.0.0.1, which it has again when it is
+    /// started again.
     ///
     /// `role` becomes part of its name; `arguments` follow the image.
     pub(super) fn start(
@@ -30,12 +32,16 @@ impl Container {
         );
         // Several of these may run at once, each with its own servers.
         let name = format!("longhaul-test-{role}-{}", std::process::id());
-        let guard = Guard::new(["docker", "rm", "--force", "--volumes", &name])?;
+        let end = "if [ -n \"$KEEP\" ]; then docker stop \"$1\"; \
+                   else docker rm --force --volumes \"$1\"; fi";
+        let guard = Guard::new(["sh", "-c", end, "sh", &name])?;
         println!("{role}: starting {image} with Docker");
         let mut run = Command::new("docker");
         run.args(["run", "--detach", "--name", &name, "--hostname", role]);
         for port in ports {
-            run.args(["--publish", &format!("127.0.0.1::{port}")]);
+            // Not one that Docker chooses: it chooses another one at each start.
+            let outer = probe::free_port()?;
+            run.args(["--publish", &format!("127.0.0.1:{outer}:{port}")]);
         }
         for variable in variables {
             run.args(["--env", variable]);
@@ -52,9 +58,15 @@ impl Container {
         published_port(&listed)
     }
 
-    /// What removes the container, for when all is known of it.
-    pub(super) fn into_guard(self) -> Guard {
-        self.guard
+    /// What removes the container, and how to kill it and start it again, for when all is known of it.
+    pub(super) fn into_own(self) -> Own {
+        let Self { name, guard } = self;
+        Own {
+            guard,
+            kill: format!("docker kill {name}"),
+            start: format!("docker start {name}"),
+            place: format!("container {name} (`docker logs {name}`)"),
+        }
     }
 }
 

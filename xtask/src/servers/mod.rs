@@ -38,6 +38,11 @@ Options:
 /// How long a server that was started may take until it answers.
 const START_TIMEOUT: Duration = Duration::from_secs(90);
 
+/// How a person makes it possible to start servers.
+const FRESH_ADVICE: &str = "\
+Servers that run already will not do here. To have others started: install Docker and let this user
+use it, or run this as root on Debian or Ubuntu, whose packages it installs.";
+
 /// A kind of server, and the ways to one. An error of a way is the reason why it leads to none.
 trait Kind {
     /// What people call it.
@@ -57,13 +62,27 @@ trait Kind {
 
 /// A server that answers.
 struct Running {
+    /// The kind's name.
+    name: &'static str,
     /// Where it came from, for a person.
     origin: String,
     /// The environment variables that name it to the tests.
     variables: Vec<(&'static str, String)>,
-    /// Ends it, if it was started here.
-    #[expect(dead_code, reason = "held for its drop")]
-    guard: Option<Guard>,
+    /// Set if it was started here.
+    own: Option<Own>,
+}
+
+/// What may be done with a server because it was started here.
+struct Own {
+    /// Ends it.
+    guard: Guard,
+    /// A command for a shell that ends it at once, without letting it finish anything.
+    kill: String,
+    /// A command for a shell that starts it again, on the same ports and data. It may return before the
+    /// server answers.
+    start: String,
+    /// Where its data and logs are, for a person.
+    place: String,
 }
 
 /// The servers that the tests need. Those that were started here end when this is dropped.
@@ -81,6 +100,30 @@ impl Servers {
         Ok(Self {
             running: [find::<Postgres>(fresh)?, find::<RabbitMq>(fresh)?],
         })
+    }
+
+    /// The environment variables that tell a program how to kill each server, and to start it again:
+    /// commands for a shell. Only servers that were started here have them.
+    pub(crate) fn control(&self) -> impl Iterator<Item = (String, &str)> {
+        self.running.iter().flat_map(|running| {
+            let own = running.own.as_ref().into_iter();
+            let variable = |what| format!("LONGHAUL_CHAOS_{}_{what}", running.name.to_uppercase());
+            own.flat_map(move |own| {
+                let (kill, start) = (own.kill.as_str(), own.start.as_str());
+                [(variable("KILL"), kill), (variable("START"), start)]
+            })
+        })
+    }
+
+    /// Keeps the data and logs of the servers that were started here, which still end when this is
+    /// dropped; answers where these will be.
+    pub(crate) fn keep(&mut self) -> Vec<&str> {
+        let own = self.running.iter_mut().filter_map(|r| r.own.as_mut());
+        own.map(|own| {
+            own.guard.keep();
+            own.place.as_str()
+        })
+        .collect()
     }
 
     /// The environment variables that name the servers to the tests.
@@ -138,10 +181,10 @@ fn find<K: Kind>(fresh: bool) -> Result<Running> {
             Err(error) => reasons.push(format!("{error:#}")),
         }
     }
+    let advice = if fresh { FRESH_ADVICE } else { K::ADVICE };
     bail!(
-        "the tests need {name}, and there is none:\n  - {}\n{}",
+        "the tests need {name}, and there is none:\n  - {}\n{advice}",
         reasons.join("\n  - "),
-        K::ADVICE
     );
 }
 
@@ -196,8 +239,9 @@ mod tests {
     #[test]
     fn when_no_way_leads_to_one_every_reason_is_told() {
         let error = find::<Imagined>(true).err().unwrap().to_string();
-        for reason in ["no Docker engine", "not Debian", "Start one."] {
+        for reason in ["no Docker engine", "not Debian", "install Docker"] {
             assert!(error.contains(reason), "{error}");
         }
+        assert!(!error.contains(Imagined::ADVICE), "{error}");
     }
 }

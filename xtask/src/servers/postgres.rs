@@ -1,15 +1,13 @@
 //! PostgreSQL for the tests: each of them creates a database of its own there.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
 use super::docker::Container;
-use super::guard::Guard;
 use super::probe::{self, Welcome};
 use super::url::Url;
-use super::{Kind, Running, debian, wait_for};
+use super::{Kind, Own, Running, debian, wait_for};
 use crate::shell;
 
 const VARIABLE: &str = "LONGHAUL_TEST_POSTGRES_URL";
@@ -66,7 +64,7 @@ who may create databases:
         let port = container.port(PORT)?;
         wait_for(|| lets_in(port))?;
         let origin = format!("started {image} with Docker on port {port}");
-        Ok(running(origin, url(port), Some(container.into_guard())))
+        Ok(running(origin, url(port), Some(container.into_own())))
     }
 
     fn debian() -> Result<Running> {
@@ -76,11 +74,12 @@ who may create databases:
     }
 }
 
-fn running(origin: String, url: String, guard: Option<Guard>) -> Running {
+fn running(origin: String, url: String, own: Option<Own>) -> Running {
     Running {
+        name: Postgres::NAME,
         origin,
         variables: vec![(VARIABLE, url)],
-        guard,
+        own,
     }
 }
 
@@ -125,17 +124,10 @@ fn start(programs: &Path) -> Result<Running> {
     let folder = debian::folder_of(USER)?;
     let (data, log) = (folder.join("data"), folder.join("log"));
     let control = programs.join("pg_ctl");
-    let end = "cd /; runuser --user postgres -- \"$1\" stop --pgdata \"$2/data\" --mode immediate; \
-               rm -rf \"$2\"";
-    let end: [&OsStr; 6] = [
-        "sh".as_ref(),
-        "-c".as_ref(),
-        end.as_ref(),
-        "sh".as_ref(),
-        control.as_ref(),
-        folder.as_ref(),
-    ];
-    let guard = Guard::new(end)?;
+    let mut kill = debian::run_as(USER, Path::new("/"), &control);
+    kill.arg("stop").arg("--pgdata").arg(&data);
+    let kill = debian::as_text(kill.args(["--mode", "immediate"]));
+    let guard = debian::guard(&kill, &folder)?;
 
     let mut initdb = debian::run_as(USER, &folder, programs.join("initdb"));
     initdb.arg("--pgdata").arg(&data);
@@ -157,7 +149,13 @@ fn start(programs: &Path) -> Result<Running> {
         "started one from Debian's package ({}) on port {port}",
         programs.display()
     );
-    Ok(running(origin, url(port), Some(guard)))
+    let own = Own {
+        guard,
+        kill,
+        start: debian::as_text(&begin),
+        place: folder.display().to_string(),
+    };
+    Ok(running(origin, url(port), Some(own)))
 }
 
 /// The folder of the server programs of the newest version that is installed. They are not on the

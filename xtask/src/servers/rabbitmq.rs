@@ -1,16 +1,14 @@
 //! RabbitMQ for the tests: each of them creates a virtual host of its own there, through the
 //! management API.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use super::docker::Container;
-use super::guard::Guard;
 use super::url::Url;
-use super::{Kind, Running, debian, probe, wait_for};
+use super::{Kind, Own, Running, debian, probe, wait_for};
 use crate::shell;
 
 const VARIABLE: &str = "LONGHAUL_TEST_RABBITMQ_URL";
@@ -75,8 +73,8 @@ environment, with a user who is an administrator:
         let (port, api_port) = (container.port(PORT)?, container.port(API_PORT)?);
         wait_for(|| answers(port, api_port, user))?;
         let origin = format!("started {image} with Docker on port {port}");
-        let guard = Some(container.into_guard());
-        Ok(running(origin, port, api_port, user, guard))
+        let own = Some(container.into_own());
+        Ok(running(origin, port, api_port, user, own))
     }
 
     fn debian() -> Result<Running> {
@@ -88,13 +86,14 @@ environment, with a user who is an administrator:
 }
 
 /// One on this machine, whose user has its own name as password.
-fn running(origin: String, port: u16, api_port: u16, user: &str, guard: Option<Guard>) -> Running {
+fn running(origin: String, port: u16, api_port: u16, user: &str, own: Option<Own>) -> Running {
     let url = format!("amqp://{user}:{user}@{HOST}:{port}");
     let api_url = format!("http://{user}:{user}@{HOST}:{api_port}");
     Running {
+        name: RabbitMq::NAME,
         origin,
         variables: vec![(VARIABLE, url), (API_VARIABLE, api_url)],
-        guard,
+        own,
     }
 }
 
@@ -120,9 +119,10 @@ fn check_named(text: Option<String>, api_text: Option<String>) -> Result<Running
         probe::accepts(&api.host, api.port)?;
     }
     Ok(Running {
+        name: RabbitMq::NAME,
         origin: format!("using the one that {VARIABLE} names, at {}", url.address()),
         variables: vec![(VARIABLE, text), (API_VARIABLE, api_text)],
-        guard: None,
+        own: None,
     })
 }
 
@@ -154,17 +154,20 @@ fn start() -> Result<Running> {
     let (port, api_port) = (port?, api_port?);
     let (dist_port, mapper_port) = (dist_port?.to_string(), mapper_port?.to_string());
 
-    // The data is thrown away: a node that is killed is ended soonest.
-    let end = "cd /; pid=$(cat \"$1/pid\") && kill -KILL \"$pid\"; \
-               while kill -0 \"$pid\"; do sleep 0.1; done; epmd -port \"$2\" -kill; rm -rf \"$1\"";
-    let guard = Guard::new([
-        "sh".as_ref(),
-        "-c".as_ref(),
-        end.as_ref(),
-        "sh".as_ref(),
-        folder.as_os_str(),
-        mapper_port.as_ref(),
-    ])?;
+    // The node and what it starts are a group of processes, whose number is known before there is a
+    // node: it can be killed also while it is starting. They are gone when none is left but those whose
+    // end nobody has asked for yet.
+    let group = folder.join("group");
+    let group = debian::quoted(group.as_os_str());
+    let kill = format!(
+        "group=$(cat {group}) && kill -KILL \"-$group\" || exit; \
+         while grep -qs \") [^ZX] [0-9]* $group \" /proc/[0-9]*/stat; do sleep 0.1; done; \
+         rm -f {group}"
+    );
+    let guard = debian::guard(
+        &format!("({kill}); epmd -port {mapper_port} -kill"),
+        &folder,
+    )?;
 
     std::fs::write(folder.join("enabled_plugins"), "[rabbitmq_management].\n")?;
     std::fs::write(
@@ -175,12 +178,8 @@ fn start() -> Result<Running> {
              management.tcp.port = {api_port}\n"
         ),
     )?;
-    // Not a pipe: the node would hold it open for as long as it lives.
-    let log = folder.join("log");
-    let log_file = File::create(&log)?;
     let mut node = debian::run_as(OWNER, &folder, SCRIPT);
-    node.arg("-detached")
-        .env("HOME", &folder) // the cookie
+    node.env("HOME", &folder) // the cookie
         .env("ERL_EPMD_ADDRESS", HOST)
         .env("ERL_EPMD_PORT", &mapper_port)
         // `localhost` can always be resolved, the name of the machine not everywhere.
@@ -199,17 +198,32 @@ fn start() -> Result<Running> {
         )
         .env("RABBITMQ_MNESIA_BASE", folder.join("data"))
         .env("RABBITMQ_LOG_BASE", folder.join("logs"))
-        .env("RABBITMQ_PID_FILE", folder.join("pid"))
         .env(
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
             "-kernel inet_dist_use_interface {127,0,0,1}",
-        )
-        .stdout(log_file.try_clone()?)
-        .stderr(log_file);
-    ensure!(shell::run(&mut node)?, "{}", debian::log(&log));
+        );
+    // Not a pipe: the node would hold it open for as long as it lives.
+    let log = folder.join("log");
+    let start = format!(
+        "setsid sh -c {} </dev/null >>{} 2>&1 &",
+        debian::quoted(format!("echo $$ >{group}; {}", debian::as_text(&node)).as_ref()),
+        debian::quoted(log.as_os_str()),
+    );
+    let mut begin = Command::new("sh");
+    ensure!(
+        shell::run(begin.args(["-c", &start]))?,
+        "{}",
+        debian::log(&log)
+    );
     wait_for(|| answers(port, api_port, GUEST)).with_context(|| debian::log(&node_log(&folder)))?;
     let origin = format!("started one from Debian's package on port {port}");
-    Ok(running(origin, port, api_port, GUEST, Some(guard)))
+    let own = Own {
+        guard,
+        kill,
+        start,
+        place: folder.display().to_string(),
+    };
+    Ok(running(origin, port, api_port, GUEST, Some(own)))
 }
 
 fn node_log(folder: &Path) -> PathBuf {
