@@ -5,28 +5,31 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::{Options, options, shell, test};
+use crate::{Options, chaos, options, shell, test};
 
 const HELP: &str = "\
 Everything that CI checks. Every step runs, also after one that failed.
 
-Usage: cargo xtask check [--no-test] [--advisories]
+Usage: cargo xtask check [--no-test] [--no-chaos] [--advisories]
 
 Steps:
   format         cargo fmt --all --check
   lints          cargo clippy --workspace --all-targets, warnings are errors
   documentation  cargo doc --workspace --no-deps, warnings are errors
   tests          as `cargo xtask test`
+  chaos          as `cargo xtask chaos --seconds 30`, on servers of its own
   dependencies   cargo deny check licenses bans sources, where cargo-deny is installed
 
 Options:
   --no-test     Leave out the tests
+  --no-chaos    Leave out chaos, which needs Docker or, as root, Debian's packages
   --advisories  Check the dependencies against the advisories database too (fetches it)
   -h, --help    Show this";
 
 #[derive(Default)]
 struct Chosen {
     no_test: bool,
+    no_chaos: bool,
     advisories: bool,
 }
 
@@ -35,6 +38,10 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
     let chosen = options(arguments, |chosen: &mut Chosen, option| match option {
         "--no-test" => {
             chosen.no_test = true;
+            true
+        }
+        "--no-chaos" => {
+            chosen.no_chaos = true;
             true
         }
         "--advisories" => {
@@ -56,6 +63,11 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
         report.skip("tests", "--no-test");
     } else {
         report.step("tests", || test::run(false, &[]));
+    }
+    if chosen.no_chaos {
+        report.skip("chaos", "--no-chaos");
+    } else {
+        report.step("chaos", chaos::run_briefly);
     }
     if shell::cargo_has("deny") {
         report.step("dependencies", || dependencies(chosen.advisories));

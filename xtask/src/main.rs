@@ -9,6 +9,7 @@
     reason = "a command-line tool speaks on standard output"
 )]
 
+mod chaos;
 mod check;
 #[cfg(test)]
 mod images;
@@ -26,6 +27,7 @@ Usage: cargo xtask <command> [options]
 Commands:
   test      Run every test, bringing the real servers that the tests need
   check     Everything that CI checks: format, lints, documentation, tests, dependencies
+  chaos     Run the services on servers of their own, injure both, and check that nothing is lost
   servers   Bring the servers that the tests need, and keep them until Ctrl-C
 
 `cargo xtask <command> --help` tells more of each.";
@@ -49,6 +51,7 @@ fn dispatch(arguments: &[String]) -> anyhow::Result<ExitCode> {
     match command.as_str() {
         "test" => test::command(rest),
         "check" => check::command(rest),
+        "chaos" => chaos::command(rest),
         "servers" => servers::command(rest),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
