@@ -6,10 +6,10 @@
 pub mod binaries;
 pub mod client;
 pub mod completeness;
-pub mod examples;
-pub mod expectation;
 pub mod history;
 pub mod parked;
 pub mod queues;
 pub mod suite;
 pub mod transcript;
+
+pub use specification::{examples, expectation};

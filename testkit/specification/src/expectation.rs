@@ -1,7 +1,4 @@
-//! What must become of a shipment: its status, its streams, and what carriers do for it.
-//!
-//! The one place that says it, for the checks of a whole log and of what is answered over HTTP. An
-//! ending that is new is added here.
+//! What must become of a demonstration by its id: its status, its streams, and what carriers do for it.
 
 use std::collections::BTreeMap;
 
@@ -46,18 +43,8 @@ impl Expectation {
             "completed" => "ShipmentProcessCompleted",
             _ => "ShipmentProcessFailed",
         };
-        let histories = KINDS.map(|kind| {
-            let undisturbed = undisturbed(id, kind);
-            let mut right = vec![undisturbed.clone()];
-            if examples::ending(id) == Ending::BookedLate {
-                let overtaken = without_refusal(&undisturbed);
-                // The carriers themselves always refuse first.
-                if kind != "Carrier" && overtaken != undisturbed {
-                    right.push(overtaken);
-                }
-            }
-            (kind, right)
-        });
+        let shipment = examples::demonstration(id);
+        let histories = KINDS.map(|kind| (kind, shipment.streams(kind)));
         Self {
             status,
             last_event,
@@ -76,39 +63,6 @@ impl Expectation {
     }
 }
 
-/// The public events of a stream; of the carriers too, of which the examples do not tell.
-fn undisturbed(id: &str, kind: &str) -> Vec<&'static str> {
-    if kind != "Carrier" {
-        return examples::expected_stream(id, kind);
-    }
-    const ASKED: &str = "CarrierRequestReceived";
-    let ending = examples::ending(id);
-    if ending == Ending::ManifestationFails {
-        return vec![ASKED, "LegManifestationRejectedByCarrier"];
-    }
-    let mut events = [ASKED, "LegManifestedByCarrier"].repeat(legs(id));
-    events.push(ASKED);
-    if ending != Ending::Success {
-        events.push("CollectionBookingRejectedByCarrier");
-    }
-    if ending != Ending::BookingFails {
-        events.push("CollectionBookedByCarrier");
-    }
-    events
-}
-
-/// A refusal that comes behind the late booking is no longer of interest.
-fn without_refusal(events: &[&'static str]) -> Vec<&'static str> {
-    let refusals = [
-        "CollectionBookingSubprocessFailed",
-        "CollectionBookingFailed",
-        "ShipmentProcessFailed",
-    ];
-    let mut events = events.to_vec();
-    events.retain(|event| !refusals.contains(event));
-    events
-}
-
 fn effects(id: &str) -> BTreeMap<String, Effect> {
     let leg = |position: usize| format!("{id}/leg/{position}");
     let booking = match examples::ending(id) {
@@ -118,13 +72,9 @@ fn effects(id: &str) -> BTreeMap<String, Effect> {
         Ending::BookingFails => Effect::CollectionRejected,
         Ending::Success | Ending::BookedLate => Effect::CollectionBooked,
     };
-    let legs = (1..=legs(id)).map(|position| (leg(position), Effect::LegManifested));
+    let legs = (1..=examples::demonstration(id).legs).map(|position| (leg(position), Effect::LegManifested));
     legs.chain([(format!("{id}/collection"), booking)])
         .collect()
-}
-
-fn legs(id: &str) -> usize {
-    if examples::is_domestic(id) { 1 } else { 2 }
 }
 
 #[cfg(test)]

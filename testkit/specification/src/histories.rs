@@ -1,0 +1,586 @@
+//! What may follow upon what in a stream, whatever happened: the legal histories.
+
+/// An event, and those of which one may be the next.
+type Successors = (&'static str, &'static [&'static str]);
+
+/// What a stream begins with.
+const BEGINNING: &str = "";
+
+const PROCESS: &[Successors] = &[
+    (BEGINNING, &["ShipmentProcessStarted"]),
+    (
+        "ShipmentProcessStarted",
+        &["ManifestationAndDocumentsStarted"],
+    ),
+    (
+        "ManifestationAndDocumentsStarted",
+        &[
+            "CustomsInvoiceGenerationStarted",
+            "ShipmentManifestationStarted",
+        ],
+    ),
+    (
+        "CustomsInvoiceGenerationStarted",
+        &[
+            "CustomsInvoiceGenerationCompleted",
+            "CustomsInvoiceGenerationFailed",
+            "ShipmentCancellationRequested",
+            "ShipmentLegsAmended",
+        ],
+    ),
+    (
+        "CustomsInvoiceGenerationCompleted",
+        &["ShipmentManifestationStarted"],
+    ),
+    (
+        "ShipmentManifestationStarted",
+        &[
+            "ShipmentManifestationCompleted",
+            "ShipmentManifestationFailed",
+            "ShipmentCancellationRequested",
+        ],
+    ),
+    (
+        "ShipmentManifestationCompleted",
+        &["ShipmentLabelsGenerationStarted"],
+    ),
+    (
+        "ShipmentLabelsGenerationStarted",
+        &[
+            "ShipmentLabelsGenerationCompleted",
+            "ShipmentLabelsGenerationFailed",
+            "ShipmentCancellationRequested",
+        ],
+    ),
+    (
+        "ShipmentLabelsGenerationCompleted",
+        &["ReceiptGenerationStarted"],
+    ),
+    (
+        "ReceiptGenerationStarted",
+        &[
+            "ReceiptGenerationCompleted",
+            "ReceiptGenerationFailed",
+            "ShipmentCancellationRequested",
+        ],
+    ),
+    (
+        "ReceiptGenerationCompleted",
+        &["CombinedDocumentGenerationStarted"],
+    ),
+    (
+        "CombinedDocumentGenerationStarted",
+        &[
+            "CombinedDocumentGenerationCompleted",
+            "CombinedDocumentGenerationFailed",
+            "ShipmentCancellationRequested",
+        ],
+    ),
+    (
+        "CombinedDocumentGenerationCompleted",
+        &["ManifestationAndDocumentsCompleted"],
+    ),
+    (
+        "ManifestationAndDocumentsCompleted",
+        &[
+            "CollectionBookingStarted",
+            "ShipmentProcessCompletionChecked",
+        ],
+    ),
+    (
+        "CollectionBookingStarted",
+        &[
+            "CollectionBookingCompleted",
+            "CollectionBookingFailed",
+            "ShipmentCancellationRequested",
+        ],
+    ),
+    (
+        "CollectionBookingCompleted",
+        &["ShipmentProcessCompletionChecked"],
+    ),
+    (
+        "ShipmentProcessCompletionChecked",
+        &["ShipmentProcessCompleted"],
+    ),
+    (
+        "ShipmentProcessCompleted",
+        &[
+            "DocumentsRegenerationRequested",
+            "ShipmentCancellationRequested",
+        ],
+    ),
+    (
+        "DocumentsRegenerationRequested",
+        &["ShipmentLabelsGenerationStarted"],
+    ),
+    (
+        "CustomsInvoiceGenerationFailed",
+        &["ManifestationAndDocumentsFailed"],
+    ),
+    (
+        "ShipmentManifestationFailed",
+        &["ManifestationAndDocumentsFailed"],
+    ),
+    (
+        "ShipmentLabelsGenerationFailed",
+        &["ManifestationAndDocumentsFailed"],
+    ),
+    (
+        "ReceiptGenerationFailed",
+        &["ManifestationAndDocumentsFailed"],
+    ),
+    (
+        "CombinedDocumentGenerationFailed",
+        &["ManifestationAndDocumentsFailed"],
+    ),
+    (
+        "ManifestationAndDocumentsFailed",
+        &["ShipmentProcessFailed"],
+    ),
+    ("CollectionBookingFailed", &["ShipmentProcessFailed"]),
+    // A carrier may book after all.
+    (
+        "ShipmentProcessFailed",
+        &[
+            "ShipmentProcessCompensationStarted",
+            "ShipmentProcessRetried",
+            "ShipmentLegsAmended",
+            "ShipmentCancellationRequested",
+            "CollectionRebookingRequested",
+            "CollectionBookingCompleted",
+        ],
+    ),
+    (
+        "ShipmentLegsAmended",
+        &[
+            "CustomsInvoiceGenerationStarted",
+            "ShipmentProcessRetried",
+            "ShipmentLegsAmended",
+            "ShipmentCancellationRequested",
+        ],
+    ),
+    (
+        "CollectionRebookingRequested",
+        &[
+            "CollectionBookingStarted",
+            "CollectionBookingCancellationStarted",
+        ],
+    ),
+    (
+        "ShipmentProcessRetried",
+        &[
+            "CustomsInvoiceGenerationStarted",
+            "ShipmentManifestationStarted",
+            "ShipmentLabelsGenerationStarted",
+            "ShipmentProcessCompensationStarted",
+            "CollectionBookingCancellationStarted",
+        ],
+    ),
+    // While something is being undone, it goes on.
+    (
+        "ShipmentCancellationRequested",
+        &[
+            "ShipmentProcessCompensationStarted",
+            "CollectionBookingCancellationCompleted",
+            "CollectionBookingCancellationFailed",
+            "ShipmentManifestationCancellationCompleted",
+            "ShipmentManifestationCancellationFailed",
+        ],
+    ),
+    (
+        "ShipmentProcessCompensationStarted",
+        &[
+            "CollectionBookingCancellationStarted",
+            "ShipmentManifestationCancellationStarted",
+            "ShipmentProcessCompensationCompleted",
+        ],
+    ),
+    (
+        "CollectionBookingCancellationStarted",
+        &[
+            "CollectionBookingCancellationCompleted",
+            "CollectionBookingCancellationFailed",
+            "ShipmentCancellationRequested",
+        ],
+    ),
+    // Before the collection is booked anew, it is cancelled.
+    (
+        "CollectionBookingCancellationCompleted",
+        &[
+            "ShipmentManifestationCancellationStarted",
+            "CollectionBookingStarted",
+            "ShipmentProcessCompensationCompleted",
+        ],
+    ),
+    (
+        "CollectionBookingCancellationFailed",
+        &["ShipmentProcessCompensationFailed"],
+    ),
+    (
+        "ShipmentManifestationCancellationStarted",
+        &[
+            "ShipmentManifestationCancellationCompleted",
+            "ShipmentManifestationCancellationFailed",
+            "ShipmentCancellationRequested",
+        ],
+    ),
+    (
+        "ShipmentManifestationCancellationCompleted",
+        &["ShipmentProcessCompensationCompleted"],
+    ),
+    (
+        "ShipmentManifestationCancellationFailed",
+        &["ShipmentProcessCompensationFailed"],
+    ),
+    // An answer that was given up may come after all.
+    (
+        "ShipmentProcessCompensationFailed",
+        &[
+            "ShipmentProcessRetried",
+            "ShipmentCancellationRequested",
+            "CollectionBookingCancellationCompleted",
+            "ShipmentManifestationCancellationCompleted",
+        ],
+    ),
+    (
+        "ShipmentProcessCompensationCompleted",
+        &[
+            "ShipmentProcessCancelled",
+            "ShipmentProcessRetried",
+            "ShipmentLegsAmended",
+            "ShipmentCancellationRequested",
+        ],
+    ),
+];
+
+const SHIPMENT: &[Successors] = &[
+    (
+        BEGINNING,
+        &["ShipmentInitialized", "ShipmentManifestationCancelled"],
+    ),
+    (
+        "ShipmentInitialized",
+        &[
+            "CustomsInvoiceGenerated",
+            "ShipmentLegManifestationStarted",
+            "ShipmentReplanned",
+            "ShipmentManifestationCancelled",
+        ],
+    ),
+    (
+        "CustomsInvoiceGenerated",
+        &[
+            "ShipmentLegManifestationStarted",
+            "ShipmentReplanned",
+            "ShipmentManifestationCancelled",
+        ],
+    ),
+    (
+        "ShipmentReplanned",
+        &[
+            "CustomsInvoiceGenerated",
+            "ShipmentLegManifestationStarted",
+            "ShipmentReplanned",
+            "ShipmentManifestationCancelled",
+        ],
+    ),
+    (
+        "ShipmentLegManifestationStarted",
+        &[
+            "ShipmentLegManifested",
+            "ShipmentLegManifestationFailed",
+            "ShipmentManifestationCancellationStarted",
+        ],
+    ),
+    (
+        "ShipmentLegManifested",
+        &["ShipmentLegManifestationStarted", "ShipmentManifested"],
+    ),
+    (
+        "ShipmentLegManifestationFailed",
+        &["ShipmentManifestationFailed"],
+    ),
+    (
+        "ShipmentManifested",
+        &[
+            "ShipmentLabelsGenerated",
+            "ShipmentManifestationCancellationStarted",
+        ],
+    ),
+    // Where nothing is left with carriers, it may be begun anew.
+    (
+        "ShipmentManifestationFailed",
+        &[
+            "ShipmentManifestationCancellationStarted",
+            "ShipmentManifestationCancelled",
+            "ShipmentReplanned",
+            "ShipmentLegManifestationStarted",
+        ],
+    ),
+    (
+        "ShipmentLabelsGenerated",
+        &[
+            "ShipmentReceiptGenerated",
+            "ShipmentManifestationCancellationStarted",
+        ],
+    ),
+    (
+        "ShipmentReceiptGenerated",
+        &[
+            "ShipmentCombinedDocumentGenerated",
+            "ShipmentManifestationCancellationStarted",
+        ],
+    ),
+    (
+        "ShipmentCombinedDocumentGenerated",
+        &["ShipmentManifestationCancellationStarted"],
+    ),
+    (
+        "ShipmentManifestationCancellationStarted",
+        &["ShipmentLegManifestationCancellationStarted"],
+    ),
+    (
+        "ShipmentLegManifestationCancellationStarted",
+        &[
+            "ShipmentLegManifestationCancelled",
+            "ShipmentLegManifestationCancellationFailed",
+        ],
+    ),
+    // An answer that was given up may come after all, also while another is waited for.
+    (
+        "ShipmentLegManifestationCancelled",
+        &[
+            "ShipmentLegManifestationCancellationStarted",
+            "ShipmentLegManifestationCancelled",
+            "ShipmentLegManifestationCancellationFailed",
+            "ShipmentManifestationCancelled",
+            "ShipmentManifestationCancellationStarted",
+            "ShipmentManifestationCancellationFailed",
+        ],
+    ),
+    (
+        "ShipmentLegManifestationCancellationFailed",
+        &[
+            "ShipmentLegManifestationCancellationStarted",
+            "ShipmentManifestationCancellationFailed",
+        ],
+    ),
+    (
+        "ShipmentManifestationCancellationFailed",
+        &[
+            "ShipmentManifestationCancellationStarted",
+            "ShipmentLegManifestationCancelled",
+        ],
+    ),
+    (
+        "ShipmentManifestationCancelled",
+        &[
+            "ShipmentInitialized",
+            "ShipmentReplanned",
+            "CustomsInvoiceGenerated",
+            "ShipmentLegManifestationStarted",
+        ],
+    ),
+];
+
+const COLLECTION: &[Successors] = &[
+    (
+        BEGINNING,
+        &["CollectionBookingInitialized", "CollectionBookingCancelled"],
+    ),
+    (
+        "CollectionBookingInitialized",
+        &[
+            "CollectionBookingScheduled",
+            "CollectionBookingSchedulingFailed",
+        ],
+    ),
+    (
+        "CollectionBookingScheduled",
+        &[
+            "CollectionBookingWithCarrierStarted",
+            "CollectionBookingCancelled",
+        ],
+    ),
+    (
+        "CollectionBookingSchedulingFailed",
+        &["CollectionBookingSubprocessFailed"],
+    ),
+    (
+        "CollectionBookingWithCarrierStarted",
+        &[
+            "CollectionBooked",
+            "CollectionBookingSubprocessFailed",
+            "CollectionBookingCancellationStarted",
+        ],
+    ),
+    (
+        "CollectionBookingSubprocessFailed",
+        &[
+            "CollectionBooked",
+            "CollectionBookingCancellationStarted",
+            "CollectionBookingCancelled",
+        ],
+    ),
+    (
+        "CollectionBooked",
+        &["CollectionBookingCancellationStarted"],
+    ),
+    (
+        "CollectionBookingCancellationStarted",
+        &[
+            "CollectionBookingCancelled",
+            "CollectionBookingCancellationFailed",
+        ],
+    ),
+    (
+        "CollectionBookingCancellationFailed",
+        &[
+            "CollectionBookingCancellationStarted",
+            "CollectionBookingCancelled",
+        ],
+    ),
+    (
+        "CollectionBookingCancelled",
+        &["CollectionBookingInitialized"],
+    ),
+];
+
+/// A process goes on under another category as it would have gone on.
+const NEUTRAL: &[&str] = &["ProcessCategoryChanged"];
+
+/// Answers: whoever asks again gets them again. In the stream of a process the same names are decisions.
+const ANSWERS: &[&str] = &[
+    "CustomsInvoiceGenerated",
+    "ShipmentManifested",
+    "ShipmentManifestationFailed",
+    "ShipmentLabelsGenerated",
+    "ShipmentReceiptGenerated",
+    "ShipmentCombinedDocumentGenerated",
+    "ShipmentManifestationCancelled",
+    "CollectionBooked",
+    "CollectionBookingSubprocessFailed",
+    "CollectionBookingCancelled",
+];
+
+/// What begins something anew, and the first of the answers that no longer hold; those behind it do not
+/// either.
+const BEGINS: &[(&str, &str)] = &[
+    ("ShipmentReplanned", "CustomsInvoiceGenerated"),
+    ("ShipmentLegManifestationStarted", "ShipmentManifested"),
+    (
+        "ShipmentManifestationCancellationStarted",
+        "ShipmentManifestationCancelled",
+    ),
+    ("CollectionBookingInitialized", "CollectionBooked"),
+    (
+        "CollectionBookingCancellationStarted",
+        "CollectionBookingCancelled",
+    ),
+];
+
+/// The first event of a stream that may not stand where it stands, and the one before it (empty at the
+/// beginning). Of the streams of carriers it says nothing: they are as many histories as there are keys.
+#[must_use]
+pub fn first_illegal<'a>(kind: &str, public_events: &[&'a str]) -> Option<(&'a str, &'a str)> {
+    let table = match kind {
+        "Process" => PROCESS,
+        "Shipment" => SHIPMENT,
+        "Collection" => COLLECTION,
+        _ => return None,
+    };
+    let mut before = BEGINNING;
+    let mut answered = Vec::new();
+    for event in public_events.iter().copied() {
+        let neutral = NEUTRAL.contains(&event) && before != BEGINNING;
+        if neutral || answered.contains(&event) {
+            continue;
+        }
+        let successors = table.iter().find(|(name, _)| *name == before);
+        if !successors.is_some_and(|(_, next)| next.contains(&event)) {
+            return Some((before, event));
+        }
+        let place = |answer: &str| ANSWERS.iter().position(|known| *known == answer);
+        if let Some((_, first)) = BEGINS.iter().find(|(begins, _)| *begins == event) {
+            answered.retain(|answer| place(answer) < place(first));
+        }
+        if kind != "Process" && place(event).is_some() {
+            answered.push(event);
+        }
+        before = event;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Ending, Shipment};
+
+    #[test]
+    fn what_must_become_of_a_shipment_is_a_legal_history() {
+        for ending in [
+            Ending::Success,
+            Ending::ManifestationFails,
+            Ending::BookingFails,
+            Ending::BookedLate,
+        ] {
+            for (legs, in_time) in [(1, true), (2, true), (3, false)] {
+                let shipment = Shipment {
+                    legs,
+                    ending,
+                    in_time,
+                };
+                for kind in ["Process", "Shipment", "Collection", "Carrier"] {
+                    let mut streams = shipment.streams(kind);
+                    streams.push(shipment.last_stream(kind));
+                    for stream in streams {
+                        assert_eq!(first_illegal(kind, &stream), None, "{shipment:?} {kind}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_there_twice_is_illegal() {
+        let shipment = Shipment {
+            legs: 1,
+            ending: Ending::Success,
+            in_time: true,
+        };
+        for kind in ["Process", "Shipment", "Collection"] {
+            let stream = shipment.stream(kind);
+            for at in 0..stream.len() - 1 {
+                let mut without = stream.clone();
+                without.remove(at);
+                assert!(first_illegal(kind, &without).is_some(), "{kind} {at}");
+                let mut twice = stream.clone();
+                twice.insert(at, stream[at]);
+                let said_again = kind != "Process" && ANSWERS.contains(&stream[at]);
+                let illegal = first_illegal(kind, &twice).is_some();
+                assert_eq!(illegal, !said_again, "{kind} {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_is_said_again_only_as_long_as_it_holds() {
+        let anew = [
+            "CollectionBookingInitialized",
+            "CollectionBookingSchedulingFailed",
+            "CollectionBookingSubprocessFailed",
+            "CollectionBookingSubprocessFailed",
+            "CollectionBookingCancelled",
+            "CollectionBookingInitialized",
+            "CollectionBookingSubprocessFailed",
+        ];
+        let illegal = (
+            "CollectionBookingInitialized",
+            "CollectionBookingSubprocessFailed",
+        );
+        assert_eq!(first_illegal("Collection", &anew), Some(illegal));
+        assert_eq!(first_illegal("Collection", &anew[..6]), None);
+    }
+}
