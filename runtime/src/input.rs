@@ -91,13 +91,19 @@ pub(crate) enum Kept {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PendingDeadline {
-    pub(crate) instance: String,
-    pub(crate) name: String,
-    pub(crate) due: Timestamp,
-    pub(crate) set_by: MessageId,
-    pub(crate) correlation_id: MessageId,
+    /// The instance that waits for it.
+    pub instance: String,
+    /// Its name, unique within the instance.
+    pub name: String,
+    /// When it is over.
+    pub due: Timestamp,
+    /// The entry that set it.
+    pub set_by: MessageId,
+    /// What that entry belongs to.
+    pub correlation_id: MessageId,
+    /// The trace that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) traceparent: Option<TraceParent>,
+    pub traceparent: Option<TraceParent>,
 }
 
 impl Input {

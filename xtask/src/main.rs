@@ -15,6 +15,7 @@ mod check;
 mod images;
 mod servers;
 mod shell;
+mod simulate;
 mod test;
 
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ Commands:
   check     Everything that CI checks: format, lints, documentation, tests, dependencies
   chaos     Run the services on servers of their own, injure both, and check that nothing is lost
   servers   Bring the servers that the tests need, and keep them until Ctrl-C
+  simulate  Run the suite under a scheduler that a seed drives, seed by seed
 
 `cargo xtask <command> --help` tells more of each.";
 
@@ -53,6 +55,7 @@ fn dispatch(arguments: &[String]) -> anyhow::Result<ExitCode> {
         "check" => check::command(rest),
         "chaos" => chaos::command(rest),
         "servers" => servers::command(rest),
+        "simulate" => simulate::command(rest),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
             Ok(ExitCode::SUCCESS)

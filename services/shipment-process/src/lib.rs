@@ -86,7 +86,9 @@ pub fn start(settings: &Settings, environment: &Environment) -> anyhow::Result<H
 /// How long a collection may be booked ahead; its step waits at least that long.
 const BOOKING_AHEAD: SignedDuration = SignedDuration::from_hours(8 * 24);
 
-fn steps(settings: &host::Steps) -> Steps {
+/// How long each step is waited for, with these settings.
+#[must_use]
+pub fn steps(settings: &host::Steps) -> Steps {
     let mut collection_booking = settings.collection_booking.patience();
     collection_booking.timeout = collection_booking.timeout.saturating_add(BOOKING_AHEAD);
     Steps {
