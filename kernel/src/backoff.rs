@@ -17,6 +17,13 @@ pub struct Backoff {
 }
 
 impl Backoff {
+    /// Nothing is tried again by itself.
+    pub const NONE: Self = Self {
+        retries: 0,
+        first: SignedDuration::ZERO,
+        longest: SignedDuration::ZERO,
+    };
+
     /// The delay before the retry of this number, which counts from 1; `None` when there is no such retry.
     #[must_use]
     pub fn delay_before_retry(&self, retry: u32) -> Option<SignedDuration> {
@@ -78,5 +85,6 @@ mod tests {
     #[test]
     fn without_retries_nothing_is_tried_again() {
         assert_eq!(backoff(0, 60).delay_before_retry(1), None);
+        assert_eq!(Backoff::NONE.delay_before_retry(1), None);
     }
 }

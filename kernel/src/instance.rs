@@ -38,7 +38,15 @@ pub enum Record<E> {
         /// The input, whole.
         input: String,
     },
-    /// The input that was parked longest is no longer parked: the records beside this one are what
+    /// The input that was parked longest was tried again, and stays parked.
+    ParkedInputRetried {
+        /// How often it has been tried by now; the first time was when it came, or when the input
+        /// before it was no longer parked.
+        attempt: u32,
+        /// Why it stays, in words.
+        reason: String,
+    },
+    /// The input that was parked longest is no longer parked: the records before this one are what
     /// it led to.
     ParkedInputHandled,
     /// A person has given up the input that was parked longest.
@@ -53,6 +61,7 @@ impl<E> Record<E> {
             Self::CategoryChanged { .. } => true,
             Self::TriggerIgnored { .. }
             | Self::InputParked { .. }
+            | Self::ParkedInputRetried { .. }
             | Self::ParkedInputHandled
             | Self::ParkedInputDiscarded => false,
         }
@@ -76,13 +85,17 @@ pub struct NewRecord<E, C> {
     pub deadlines_set: BTreeMap<String, Timestamp>,
 }
 
-/// An input that waits until a person has looked.
+/// An input that waits to be tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parked {
     /// The input's id.
     pub input_id: Uuid,
-    /// Why it was parked.
+    /// The name of its type.
+    pub trigger: String,
+    /// Why it is parked, as it was last found.
     pub reason: String,
+    /// How often it was tried; 0 while it waits behind another.
+    pub attempts: u32,
     /// The input, whole.
     pub input: String,
 }

@@ -11,6 +11,7 @@
 mod backoff;
 mod category;
 mod instance;
+mod parking;
 mod patience;
 mod process;
 mod refusal;
@@ -20,6 +21,7 @@ mod settle;
 pub use backoff::Backoff;
 pub use category::{Category, InvalidCategory};
 pub use instance::{Instance, NewRecord, Parked, Record};
+pub use parking::{NotDiscarded, PARKED_INPUT_RETRY, Retried};
 pub use patience::{Overdue, Patience};
 pub use process::{Decider, Due, Effect, Process, Trigger};
 pub use refusal::{Fault, Refusal, Unsettled};

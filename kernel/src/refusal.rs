@@ -72,7 +72,7 @@ impl Refusal {
 }
 
 /// Why an input cannot be decided at all: something is wrong with the program, not with the input.
-/// The instance is parked until a person has looked.
+/// The instance is parked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// The process goes on reacting to itself.
@@ -87,6 +87,9 @@ pub enum Fault {
     /// The process has panicked, with this message.
     #[error("the process has panicked: {0}")]
     Panicked(String),
+    /// The process uses the name of a deadline that is not its own.
+    #[error("the process may not use the deadline {0:?}")]
+    ReservedDeadline(&'static str),
     /// The instance runs under a category that this program does not have.
     #[error("this program has no process category {0}")]
     UnknownCategory(String),

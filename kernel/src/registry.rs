@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::instance::{Instance, NewRecord, Parked, Record};
-use crate::{Category, Decided, Fault, Process, Refusal, Trigger, Unsettled, settle};
+use crate::parking::PARKED_INPUT_RETRY;
+use crate::{Backoff, Category, Decided, Fault, Process, Refusal, Trigger, Unsettled, settle};
 
 /// Processes by category, and how the category of a new instance is found.
 pub struct Registry<P: Process> {
@@ -25,6 +26,8 @@ pub struct Arrival<'a, I> {
     pub content: Content<I>,
     /// All of it as text, in case it has to be parked.
     pub whole: &'a dyn Fn() -> String,
+    /// How it is tried again, in case it has to be parked.
+    pub retries: Backoff,
 }
 
 /// What has come.
@@ -50,13 +53,16 @@ pub enum Outcome<E, C> {
     Refused(Refusal, Vec<NewRecord<E, C>>),
     /// It is parked: this is to be stored.
     Parked(Vec<NewRecord<E, C>>),
+    /// It says that what is parked is to be tried again now, which
+    /// [`retry_parked`](Registry::retry_parked) does.
+    RetryDue,
 }
 
 impl<E, C> Outcome<E, C> {
     /// What is to be stored.
     pub fn into_records(self) -> Vec<NewRecord<E, C>> {
         match self {
-            Self::Duplicate => Vec::new(),
+            Self::Duplicate | Self::RetryDue => Vec::new(),
             Self::Decided(records) | Self::Refused(_, records) | Self::Parked(records) => records,
         }
     }
@@ -100,44 +106,27 @@ impl<P: Process> Registry<P> {
         if instance.has_handled(arrival.id) {
             return Outcome::Duplicate;
         }
+        if let Content::DeadlinePassed(name) = &arrival.content
+            && name == PARKED_INPUT_RETRY
+        {
+            // It never queues behind what it is about, and no process hears of it.
+            if is_over(instance, name, now) && !instance.parked.is_empty() {
+                return Outcome::RetryDue;
+            }
+            return self.ignore(
+                instance,
+                &arrival,
+                Refusal::DeadlineNotPending(name.clone()),
+            );
+        }
         if let Some(first) = instance.parked.front() {
             let reason = format!("it comes behind a parked input ({})", first.input_id);
-            return self.park(instance, &arrival, reason);
+            return self.park(instance, &arrival, &reason, now);
         }
         match self.decide(instance, &arrival, now) {
             Ok(outcome) => outcome,
-            Err(reason) => self.park(instance, &arrival, reason),
+            Err(reason) => self.park(instance, &arrival, &reason, now),
         }
-    }
-
-    /// Takes the input that was parked longest once more. When it still cannot be decided, nothing
-    /// changes, and the reason is returned.
-    ///
-    /// # Errors
-    /// Why the input stays parked.
-    pub fn retry_parked(
-        &self,
-        instance: &mut Instance<P::State>,
-        arrival: Arrival<'_, P::Input>,
-        now: Timestamp,
-    ) -> Result<Records<P>, String> {
-        let done = bookkeeping(instance, arrival.id, Record::ParkedInputHandled);
-        let mut records = self.decide(instance, &arrival, now)?.into_records();
-        self.apply(instance, &done);
-        records.push(done);
-        Ok(records)
-    }
-
-    /// Gives up the input that was parked longest: it can never be decided, and those behind it should
-    /// not wait any longer.
-    pub fn discard_parked(
-        &self,
-        instance: &mut Instance<P::State>,
-    ) -> Option<NewRecord<P::Event, P::Command>> {
-        let input_id = instance.parked.front()?.input_id;
-        let record = bookkeeping(instance, input_id, Record::ParkedInputDiscarded);
-        self.apply(instance, &record);
-        Some(record)
     }
 
     /// Moves an instance on by a record of its stream. A decision that was made under a category
@@ -174,11 +163,27 @@ impl<P: Process> Registry<P> {
             }
             Record::CategoryChanged { to, .. } => instance.category = Some(to.clone()),
             Record::TriggerIgnored { .. } => {}
-            Record::InputParked { reason, input, .. } => instance.parked.push_back(Parked {
-                input_id: record.input_id,
-                reason: reason.clone(),
-                input: input.clone(),
-            }),
+            Record::InputParked {
+                trigger,
+                reason,
+                input,
+            } => {
+                // What comes behind another has not been tried.
+                let attempts = u32::from(instance.parked.is_empty());
+                instance.parked.push_back(Parked {
+                    input_id: record.input_id,
+                    trigger: trigger.clone(),
+                    reason: reason.clone(),
+                    attempts,
+                    input: input.clone(),
+                });
+            }
+            Record::ParkedInputRetried { attempt, reason } => {
+                if let Some(first) = instance.parked.front_mut() {
+                    first.attempts = *attempt;
+                    first.reason.clone_from(reason);
+                }
+            }
             Record::ParkedInputHandled | Record::ParkedInputDiscarded => {
                 instance.parked.pop_front();
             }
@@ -192,7 +197,7 @@ impl<P: Process> Registry<P> {
     }
 
     /// The outcome, or why the arrival cannot be decided; the instance moves on only with an outcome.
-    fn decide(
+    pub(crate) fn decide(
         &self,
         instance: &mut Instance<P::State>,
         arrival: &Arrival<'_, P::Input>,
@@ -213,15 +218,8 @@ impl<P: Process> Registry<P> {
         let (refusal, mut records) = match decided {
             Ok(records) => (None, records),
             Err(Unsettled::Refused(refusal)) => {
-                let ignored = Record::TriggerIgnored {
-                    trigger: arrival.name.to_owned(),
-                    code: refusal.code().to_owned(),
-                    reason: refusal.to_string(),
-                };
-                (
-                    Some(refusal),
-                    vec![bookkeeping(instance, arrival.id, ignored)],
-                )
+                let record = ignored(instance, arrival, &refusal);
+                (Some(refusal), vec![record])
             }
             Err(Unsettled::Faulty(fault)) => return Err(fault.to_string()),
         };
@@ -278,6 +276,9 @@ impl<P: Process> Registry<P> {
             deadlines_set: decided.deadlines_set,
         };
         let settled = unless_it_panics(|| settle(process, state, trigger, now))??;
+        if settled.iter().any(touches_the_retry) {
+            return Err(Fault::ReservedDeadline(PARKED_INPUT_RETRY).into());
+        }
         Ok(settled.into_iter().map(record).collect())
     }
 
@@ -326,20 +327,16 @@ impl<P: Process> Registry<P> {
         Ok(vec![record])
     }
 
-    fn park(
+    /// Records that an arrival leads to nothing.
+    fn ignore(
         &self,
         instance: &mut Instance<P::State>,
         arrival: &Arrival<'_, P::Input>,
-        reason: String,
+        refusal: Refusal,
     ) -> Outcome<P::Event, P::Command> {
-        let parked = Record::InputParked {
-            trigger: arrival.name.to_owned(),
-            reason,
-            input: (arrival.whole)(),
-        };
-        let record = bookkeeping(instance, arrival.id, parked);
+        let record = ignored(instance, arrival, &refusal);
         self.apply(instance, &record);
-        Outcome::Parked(vec![record])
+        Outcome::Refused(refusal, vec![record])
     }
 }
 
@@ -362,8 +359,29 @@ fn is_over<S>(instance: &Instance<S>, deadline: &str, now: Timestamp) -> bool {
         .is_some_and(|due| *due <= now)
 }
 
+/// Whether a decision sets or clears the deadline that is not the process's.
+fn touches_the_retry<E, C>(decided: &Decided<E, C>) -> bool {
+    let mut cleared = decided.deadlines_cleared.iter();
+    decided.deadlines_set.contains_key(PARKED_INPUT_RETRY)
+        || cleared.any(|name| name == PARKED_INPUT_RETRY)
+}
+
+/// The record of an arrival that leads to nothing.
+fn ignored<S, I, E, C>(
+    instance: &Instance<S>,
+    arrival: &Arrival<'_, I>,
+    refusal: &Refusal,
+) -> NewRecord<E, C> {
+    let ignored = Record::TriggerIgnored {
+        trigger: arrival.name.to_owned(),
+        code: refusal.code().to_owned(),
+        reason: refusal.to_string(),
+    };
+    bookkeeping(instance, arrival.id, ignored)
+}
+
 /// A record without effects.
-fn bookkeeping<S, E, C>(
+pub(crate) fn bookkeeping<S, E, C>(
     instance: &Instance<S>,
     input_id: Uuid,
     record: Record<E>,

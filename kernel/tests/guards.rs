@@ -7,8 +7,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use kernel::{
-    Arrival, Category, Content, Decider, Due, Effect, Fault, Instance, Outcome, Process, Record,
-    Refusal, Registry, Trigger, Unsettled, settle,
+    Arrival, Backoff, Category, Content, Decider, Due, Effect, Fault, Instance, Outcome,
+    PARKED_INPUT_RETRY, Process, Record, Refusal, Registry, Trigger, Unsettled, settle,
 };
 use uuid::Uuid;
 
@@ -26,6 +26,7 @@ enum Input {
     Break,
     Panic,
     End,
+    Meddle,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,7 @@ enum Event {
     Spun,
     Broken,
     Ended,
+    Meddled,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,7 +62,12 @@ impl Decider for Counter {
             Event::Added(n) => state.sum += n,
             Event::Doubled => state.sum *= 2,
             Event::Ended => state.ended = true,
-            Event::Started | Event::Waiting | Event::TimedOut | Event::Spun | Event::Broken => {}
+            Event::Started
+            | Event::Waiting
+            | Event::TimedOut
+            | Event::Spun
+            | Event::Broken
+            | Event::Meddled => {}
         }
         state
     }
@@ -83,6 +90,7 @@ impl Decider for Counter {
             Trigger::Own(Event::Broken) => return Err(Refusal::because("not me")),
             Trigger::Input(Input::Panic) => panic!("a bug of the author's"),
             Trigger::Input(Input::End) => vec![Event::Ended],
+            Trigger::Input(Input::Meddle) => vec![Event::Meddled],
             Trigger::Own(_) => vec![],
         })
     }
@@ -99,6 +107,7 @@ impl Process for Counter {
                 Effect::set_deadline("patience", minute),
                 Effect::set_deadline("silent", minute),
             ],
+            Event::Meddled => vec![Effect::clear_deadline(PARKED_INPUT_RETRY)],
             _ => vec![],
         }
     }
@@ -148,10 +157,6 @@ impl Run {
         self.registry
             .handle(&mut self.instance, arrival(self.next, content), self.now)
     }
-
-    fn sum(&self) -> u32 {
-        self.instance.state().unwrap().sum
-    }
 }
 
 fn arrival(id: u128, content: Content<Input>) -> Arrival<'static, Input> {
@@ -160,6 +165,7 @@ fn arrival(id: u128, content: Content<Input>) -> Arrival<'static, Input> {
         name: "Something",
         content,
         whole: &|| "whole".to_owned(),
+        retries: Backoff::NONE,
     }
 }
 
@@ -321,34 +327,6 @@ fn what_cannot_be_decided_is_parked_with_all_that_comes_behind_it() {
 }
 
 #[test]
-fn parked_inputs_are_taken_again_in_order() {
-    let mut run = Run::started();
-    run.take(Content::Unreadable("no JSON".to_owned()));
-    run.take(Content::Input(Input::Add));
-    let still = arrival(2, Content::Unreadable("no JSON".to_owned()));
-    assert_eq!(
-        run.registry.retry_parked(&mut run.instance, still, NOW),
-        Err("no JSON".to_owned())
-    );
-    assert_eq!(run.instance.parked().len(), 2);
-
-    for id in [2, 3] {
-        let readable = arrival(id, Content::Input(Input::Add));
-        let records = run
-            .registry
-            .retry_parked(&mut run.instance, readable, NOW)
-            .unwrap();
-        assert_eq!(records.last().unwrap().record, Record::ParkedInputHandled);
-    }
-    assert!(run.instance.parked().is_empty());
-    assert_eq!(run.sum(), (8 + 2) * 4);
-    assert!(matches!(
-        run.take(Content::Input(Input::Add)),
-        Outcome::Decided(_)
-    ));
-}
-
-#[test]
 fn an_instance_of_an_unknown_category_is_parked_not_lost() {
     let mut run = Run::started();
     run.take(Content::ChangeCategory(category("ten-1.0")));
@@ -392,4 +370,15 @@ fn a_process_that_panics_parks_its_instance() {
         matches!(&records[0].record, Record::InputParked { reason, .. } if reason.contains("author's"))
     );
     assert_eq!(run.instance.state().cloned(), before);
+}
+
+#[test]
+fn a_process_that_meddles_with_the_retry_of_what_is_parked_is_a_fault() {
+    let mut run = Run::started();
+    let Outcome::Parked(records) = run.take(Content::Input(Input::Meddle)) else {
+        panic!("the deadline is not the process's")
+    };
+    assert!(
+        matches!(&records[0].record, Record::InputParked { reason, .. } if reason.contains(PARKED_INPUT_RETRY))
+    );
 }

@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use kernel::{
-    Arrival, Category, Content, Decider, Due, Effect, Instance, NewRecord, Outcome, Process,
-    Refusal, Registry, Trigger,
+    Arrival, Backoff, Category, Content, Decider, Due, Effect, Instance, NewRecord, Outcome,
+    Process, Refusal, Registry, Trigger,
 };
 use uuid::Uuid;
 
@@ -148,6 +148,7 @@ fn arrive(
         name: "input",
         content: Content::Input(input),
         whole: &|| format!("{input:?}"),
+        retries: Backoff::NONE,
     };
     registry.handle(instance, arrival, START)
 }

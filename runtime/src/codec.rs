@@ -1,7 +1,7 @@
 //! Between the kernel's records and the entries of the log.
 
 use contracts::{Actor, Command, DecodeError, MessageId, MessageSet, TraceParent};
-use event_store::{Entry, Metadata, NewEntry, StoredCommand, StreamName, Visibility};
+use event_store::{Entry, Metadata, NewEntry, StoredCommand, StreamName, UNREADABLE, Visibility};
 use jiff::Timestamp;
 use kernel::{Category, NewRecord, Record};
 use serde::{Deserialize, Serialize};
@@ -10,14 +10,16 @@ use serde_json::value::{RawValue, to_raw_value};
 /// The kernel's own records: stored names.
 const CATEGORY_CHANGED: &str = "ProcessCategoryChanged";
 const TRIGGER_IGNORED: &str = "TriggerIgnored";
-const INPUT_PARKED: &str = "InputParked";
-const PARKED_INPUT_HANDLED: &str = "ParkedInputHandled";
-const PARKED_INPUT_DISCARDED: &str = "ParkedInputDiscarded";
+pub(crate) const INPUT_PARKED: &str = "InputParked";
+pub(crate) const PARKED_INPUT_RETRIED: &str = "ParkedInputRetried";
+pub(crate) const PARKED_INPUT_HANDLED: &str = "ParkedInputHandled";
+pub(crate) const PARKED_INPUT_DISCARDED: &str = "ParkedInputDiscarded";
 
 /// The stored names of records that are bookkeeping, and never told to other services.
-pub const BOOKKEEPING: [&str; 4] = [
+pub const BOOKKEEPING: [&str; 5] = [
     TRIGGER_IGNORED,
     INPUT_PARKED,
+    PARKED_INPUT_RETRIED,
     PARKED_INPUT_HANDLED,
     PARKED_INPUT_DISCARDED,
 ];
@@ -46,7 +48,22 @@ struct InputParked {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ParkedInputRetried {
+    pub(crate) attempt: u32,
+    pub(crate) reason: String,
+}
+
+#[derive(Serialize, Deserialize)]
 struct Nothing {}
+
+/// An entry that the store cannot read.
+#[derive(Deserialize)]
+struct Stored {
+    #[serde(rename = "type")]
+    type_name: String,
+    reason: String,
+}
 
 /// What the entries of one input have in common.
 pub(crate) struct Cause<'a> {
@@ -160,6 +177,10 @@ fn write<E: MessageSet>(
                 input,
             })?,
         ),
+        Record::ParkedInputRetried { attempt, reason } => (
+            PARKED_INPUT_RETRIED,
+            to_raw_value(&ParkedInputRetried { attempt, reason })?,
+        ),
         Record::ParkedInputHandled => (PARKED_INPUT_HANDLED, to_raw_value(&Nothing {})?),
         Record::ParkedInputDiscarded => (PARKED_INPUT_DISCARDED, to_raw_value(&Nothing {})?),
     })
@@ -210,8 +231,19 @@ pub fn decode<E: MessageSet, C>(entry: &Entry) -> Result<NewRecord<E, C>, Decode
                 input,
             }
         }
+        PARKED_INPUT_RETRIED => {
+            let ParkedInputRetried { attempt, reason } = own(name, data)?;
+            Record::ParkedInputRetried { attempt, reason }
+        }
         PARKED_INPUT_HANDLED => Record::ParkedInputHandled,
         PARKED_INPUT_DISCARDED => Record::ParkedInputDiscarded,
+        UNREADABLE => {
+            let stored: Stored = own(name, data)?;
+            return Err(DecodeError::Malformed {
+                type_name: stored.type_name,
+                reason: stored.reason,
+            });
+        }
         _ => Record::Event(E::decode(name, data)?),
     };
     let metadata = &content.metadata;

@@ -3,9 +3,12 @@
 use contracts::{Actor, Envelope, MessageId, MessageSet, TraceParent};
 use event_store::{Entry, NewEntry, StreamName};
 use jiff::{SignedDuration, Timestamp};
-use kernel::{Arrival, Content, Instance, NewRecord, Outcome, Registry};
-use tracing::{Span, debug, error, error_span, info};
+use kernel::{
+    Arrival, Backoff, Content, Instance, NewRecord, Outcome, PARKED_INPUT_RETRY, Registry,
+};
+use tracing::{Span, debug, error, error_span, info, warn};
 
+use crate::care::Care;
 use crate::codec::{self, Cause};
 use crate::input::{Kept, content};
 use crate::{Clock, Handled, Input, Runnable};
@@ -43,6 +46,10 @@ pub(crate) struct Decision<'a, P: Runnable> {
     pub(crate) registry: &'a Registry<P>,
     pub(crate) clock: &'a dyn Clock,
     pub(crate) stream: &'a StreamName,
+    pub(crate) retries: Backoff,
+    pub(crate) care: &'a Care,
+    /// How many entries the stream has.
+    pub(crate) stored: u64,
     pub(crate) loaded: &'a mut Loaded<P::State>,
     pub(crate) entries: Vec<NewEntry>,
 }
@@ -97,15 +104,29 @@ impl<'a, I: MessageSet> Opened<'a, I> {
         clock.now().max(self.not_before.unwrap_or(Timestamp::MIN))
     }
 
-    fn arrival(self, whole: &'a dyn Fn() -> String) -> Arrival<'a, I> {
+    fn is_retry(&self) -> bool {
+        matches!(&self.content, Content::DeadlinePassed(name) if name == PARKED_INPUT_RETRY)
+    }
+
+    /// It is not decided, for this reason.
+    fn undecided(&mut self, reason: &str) {
+        self.content = Content::Unreadable(reason.to_owned());
+    }
+
+    fn arrival(self, whole: &'a dyn Fn() -> String, retries: Backoff) -> Arrival<'a, I> {
         Arrival {
             id: self.id.uuid(),
             name: self.name,
             content: self.content,
             whole,
+            retries,
         }
     }
 }
+
+/// When a re-drive has come to so many bytes of entries, the rest is left to the next: every store takes
+/// an append of half a MiB.
+const MOST_AT_ONCE_BYTES: usize = 128 * 1024;
 
 impl<P: Runnable> Decision<'_, P> {
     /// Decides one input.
@@ -114,97 +135,116 @@ impl<P: Runnable> Decision<'_, P> {
         let _entered = span.enter();
         match input {
             Input::Message(message) => {
-                let kept = || keep(&Kept::Message(message.clone()));
-                self.take(Opened::message(message), &kept)
+                let mut opened = Opened::message(message);
+                match self.care {
+                    Care::Usual | Care::OneByOne => {}
+                    Care::Keep(reason) | Care::KeepBeginning(reason) => {
+                        if !opened.is_retry() {
+                            opened.undecided(reason);
+                        }
+                    }
+                    Care::Elsewhere(reason) => opened.undecided(reason),
+                }
+                let kept = || match self.care {
+                    Care::Usual | Care::OneByOne | Care::Keep(_) => {
+                        keep(&Kept::Message(message.clone()))
+                    }
+                    Care::KeepBeginning(reason) | Care::Elsewhere(reason) => {
+                        let raw = serde_json::to_string(message).unwrap_or_default();
+                        keep_beginning(reason, &raw)
+                    }
+                };
+                self.take(opened, &kept)
             }
             Input::Unreadable(found) => {
-                let (reason, raw) = (found.reason.clone(), bounded(&found.raw));
-                let kept = || {
-                    keep(&Kept::Unreadable {
-                        reason: reason.clone(),
-                        raw: raw.clone(),
-                    })
-                };
+                let kept = || keep_beginning(&found.reason, &found.raw);
                 self.take(Opened::unreadable(found.id, &found.reason), &kept)
             }
             Input::Redrive {
-                discard_first,
+                request_id, actor, ..
+            } => self.redrive(*request_id, actor.as_ref()),
+            Input::Discard {
+                request_id,
+                input_id,
                 actor,
                 ..
-            } => {
-                let actor = actor.as_ref();
-                if *discard_first {
-                    self.discard_first_parked(actor);
-                }
-                self.redrive(actor)
-            }
+            } => self.discard(*request_id, *input_id, actor.as_ref()),
         }
     }
 
     fn take(&mut self, opened: Opened<'_, P::Input>, whole: &dyn Fn() -> String) -> Handled {
-        let (now, cause) = (opened.now(self.clock), opened.cause());
+        let (now, cause, id) = (opened.now(self.clock), opened.cause(), opened.id);
+        let arrival = opened.arrival(whole, self.retries);
         let outcome = self
             .registry
-            .handle(&mut self.loaded.instance, opened.arrival(whole), now);
+            .handle(&mut self.loaded.instance, arrival, now);
         let handled = match &outcome {
             Outcome::Duplicate => Handled::Duplicate,
             Outcome::Decided(_) => Handled::Decided,
             Outcome::Refused(refusal, _) => Handled::Refused(refusal.clone()),
             Outcome::Parked(_) => Handled::Parked,
+            Outcome::RetryDue => return self.redrive(id, None),
         };
         let before = self.entries.len();
         self.encode(outcome.into_records(), &cause, now);
         match &handled {
-            Handled::Duplicate => debug!("handled before"),
             Handled::Decided => {
                 let names = self.entries[before..].iter().map(|e| e.type_name.as_str());
                 info!(decided = names.collect::<Vec<_>>().join(", "), "decided");
             }
             Handled::Refused(refusal) => info!(%refusal, "refused"),
-            Handled::Parked | Handled::Redriven { .. } => {
-                let reason = self
-                    .loaded
-                    .instance
-                    .parked()
-                    .back()
-                    .map(|p| p.reason.as_str());
-                error!(reason, "parked: it waits until someone has it tried again");
+            Handled::Parked => self.tell_parked(),
+            Handled::Duplicate | Handled::Redriven { .. } | Handled::NotDiscarded(_) => {
+                debug!("handled before");
             }
         }
         handled
     }
 
     /// Tries what is parked again, in order, until an input still cannot be decided.
-    fn redrive(&mut self, actor: Option<&Actor>) -> Handled {
+    fn redrive(&mut self, retry_id: MessageId, actor: Option<&Actor>) -> Handled {
+        let began = self.entries.len();
         let mut handled = 0;
         let mut reason = None;
         while let Some(parked) = self.loaded.instance.parked().front() {
             let (id, whole) = (MessageId::from(parked.input_id), parked.input.clone());
             let kept = serde_json::from_str(&whole);
-            let opened = match &kept {
+            let mut opened = match &kept {
                 Ok(Kept::Message(message)) => Opened::message(message),
                 Ok(Kept::Unreadable { reason, .. }) => Opened::unreadable(id, reason),
                 Err(_) => Opened::unreadable(id, "it was not kept as an input is"),
             };
+            if let Some(reason) = self.care.reason() {
+                opened.undecided(reason);
+            }
             let (now, mut cause) = (opened.now(self.clock), opened.cause());
             // Whoever has it tried again is the one to ask about what follows.
             cause.actor = actor.or(cause.actor);
             let kept_as_it_is = || whole.clone();
-            let arrival = opened.arrival(&kept_as_it_is);
-            match self
+            let arrival = opened.arrival(&kept_as_it_is, self.retries);
+            let automatic = self.next_retry().is_some();
+            let instance = &mut self.loaded.instance;
+            let mut retried = self
                 .registry
-                .retry_parked(&mut self.loaded.instance, arrival, now)
-            {
-                Ok(records) => self.encode(records, &cause, now),
-                Err(why) => {
-                    reason = Some(why);
-                    break;
-                }
+                .retry_parked(instance, arrival, retry_id.uuid(), now);
+            // That it was tried again is nobody's wish but theirs who had it tried.
+            let told = retried.records.pop();
+            self.encode(retried.records, &cause, now);
+            cause.actor = actor;
+            self.encode(told.into_iter().collect(), &cause, now);
+            if let Some(why) = retried.failure {
+                self.tell_retried(id, &why, automatic);
+                reason = Some(why);
+                break;
             }
             handled += 1;
+            let bytes: usize = self.entries[began..].iter().map(size_bytes).sum();
+            if *self.care == Care::OneByOne || bytes > MOST_AT_ONCE_BYTES {
+                break;
+            }
         }
         let remaining = self.loaded.instance.parked().len();
-        info!(handled, remaining, reason, "tried again what was parked");
+        info!(handled, remaining, "tried again what was parked");
         Handled::Redriven {
             handled,
             remaining,
@@ -212,20 +252,55 @@ impl<P: Runnable> Decision<'_, P> {
         }
     }
 
-    fn discard_first_parked(&mut self, actor: Option<&Actor>) {
+    fn discard(
+        &mut self,
+        request_id: MessageId,
+        input_id: MessageId,
+        actor: Option<&Actor>,
+    ) -> Handled {
         let now = self.clock.now();
-        if let Some(record) = self.registry.discard_parked(&mut self.loaded.instance) {
-            info!(input_id = %record.input_id, "discarded a parked input");
-            let correlation_id = MessageId::from(record.input_id);
-            self.encode(
-                vec![record],
-                &Cause {
-                    correlation_id,
+        let instance = &mut self.loaded.instance;
+        match self.registry.discard_parked(instance, input_id.uuid(), now) {
+            Ok(record) => {
+                warn!(%input_id, actor = actor.map(Actor::as_str), "given up by a person");
+                let cause = Cause {
+                    correlation_id: input_id,
                     traceparent: None,
                     actor,
-                },
-                now,
-            );
+                };
+                self.encode(vec![record], &cause, now);
+                self.redrive(request_id, actor)
+            }
+            Err(refused) => {
+                info!(%input_id, %refused, "not given up");
+                Handled::NotDiscarded(refused)
+            }
+        }
+    }
+
+    fn next_retry(&self) -> Option<Timestamp> {
+        let deadlines = self.loaded.instance.deadlines();
+        deadlines.get(PARKED_INPUT_RETRY).copied()
+    }
+
+    /// Says that the input which came last is parked.
+    fn tell_parked(&self) {
+        let parked = self.loaded.instance.parked();
+        let reason = parked.back().map(|parked| parked.reason.as_str());
+        match self.next_retry() {
+            _ if parked.len() > 1 => info!(reason, "parked behind another"),
+            Some(next) => warn!(reason, %next, "parked: it is tried again"),
+            None => error!(reason, "parked: it waits for a person"),
+        }
+    }
+
+    /// Says that a parked input still cannot be decided: as an error once, when nothing but a person will
+    /// have it tried again.
+    fn tell_retried(&self, input_id: MessageId, reason: &str, automatic: bool) {
+        match self.next_retry() {
+            Some(next) => warn!(%input_id, reason, %next, "still parked: it is tried again"),
+            None if automatic => error!(%input_id, reason, "still parked: it waits for a person"),
+            None => warn!(%input_id, reason, "still parked: it waits for a person"),
         }
     }
 
@@ -236,9 +311,8 @@ impl<P: Runnable> Decision<'_, P> {
         cause: &Cause<'_>,
         now: Timestamp,
     ) {
-        let mut version = self.loaded.instance.version() - records.len() as u64;
         for record in records {
-            version += 1;
+            let version = self.stored + self.entries.len() as u64 + 1;
             // Times increase strictly within a stream, so that ordering by time is ordering by version.
             let next = self.loaded.last.checked_add(SignedDuration::from_micros(1));
             self.loaded.last = now.max(next.unwrap_or(self.loaded.last));
@@ -277,8 +351,19 @@ fn span(service: &str, input: &Input) -> Span {
             message_type = "unreadable",
             message_id = %found.id,
         ),
-        Input::Redrive { instance, .. } => {
-            error_span!("redrive", service, instance_id = instance)
+        Input::Redrive {
+            request_id,
+            instance,
+            ..
+        } => {
+            error_span!("redrive", service, instance_id = instance, message_id = %request_id)
+        }
+        Input::Discard {
+            request_id,
+            instance,
+            ..
+        } => {
+            error_span!("discard", service, instance_id = instance, message_id = %request_id)
         }
     }
 }
@@ -287,13 +372,34 @@ fn keep(kept: &Kept) -> String {
     serde_json::to_string(kept).unwrap_or_else(|error| format!("it cannot be kept: {error}"))
 }
 
+/// What is kept of something that can never be handled as it is.
+fn keep_beginning(reason: &str, raw: &str) -> String {
+    keep(&Kept::Unreadable {
+        reason: bounded(reason, MOST_OF_A_REASON_BYTES),
+        raw: bounded(raw, MOST_KEPT_BYTES),
+    })
+}
+
+/// About what an entry takes in a store.
+fn size_bytes(entry: &NewEntry) -> usize {
+    let commands = entry.metadata.commands.iter();
+    entry.data.get().len() + commands.map(|c| c.data.get().len()).sum::<usize>() + 512
+}
+
 /// The most that is kept of what is no message: what can never be handled need not be kept whole.
 const MOST_KEPT_BYTES: usize = 64 * 1024;
 
-fn bounded(raw: &str) -> String {
-    if raw.len() <= MOST_KEPT_BYTES {
-        return raw.to_owned();
+/// The most that is kept of what is wrong with it, which may tell all of it once more.
+const MOST_OF_A_REASON_BYTES: usize = 2 * 1024;
+
+fn bounded(text: &str, most_bytes: usize) -> String {
+    if text.len() <= most_bytes {
+        return text.to_owned();
     }
-    let end = raw.floor_char_boundary(MOST_KEPT_BYTES);
-    format!("{}… (the first {end} of {} bytes)", &raw[..end], raw.len())
+    let end = text.floor_char_boundary(most_bytes);
+    format!(
+        "{}… (the first {end} of {} bytes)",
+        &text[..end],
+        text.len()
+    )
 }

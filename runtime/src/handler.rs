@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use contracts::ServiceName;
 use event_store::{Append, Appended, Entry, EventStore, NewEntry, StreamKind, StreamName, Version};
-use kernel::{Refusal, Registry};
+use kernel::{NotDiscarded, Refusal, Registry};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::warn;
 
+use crate::care::{Care, Refused};
 use crate::decision::{Decision, Loaded};
 use crate::inbox::Failure;
 use crate::{Backoff, Clock, Input, Runnable, Settings};
@@ -31,9 +32,12 @@ pub enum Handled {
         handled: usize,
         /// How many still are.
         remaining: usize,
-        /// Why the first of these cannot be handled.
+        /// Why the first of these cannot be handled. Where there is none, and some remain, they were too
+        /// many for once, and are tried by themselves at once.
         reason: Option<String>,
     },
+    /// No parked input was given up, for this reason.
+    NotDiscarded(NotDiscarded),
 }
 
 /// How often an append that conflicts is decided anew before the input is handed back.
@@ -47,13 +51,15 @@ pub struct Handler<P: Runnable> {
     store: Arc<dyn EventStore>,
     clock: Arc<dyn Clock>,
     cache: quick_cache::unsync::Cache<StreamName, Loaded<P::State>>,
+    retries: kernel::Backoff,
     stop: CancellationToken,
 }
 
 /// The inputs of one stream, each with its place in the batch.
-struct Group {
-    stream: StreamName,
-    inputs: Vec<(usize, Input)>,
+pub(crate) struct Group {
+    pub(crate) stream: StreamName,
+    pub(crate) inputs: Vec<(usize, Input)>,
+    pub(crate) care: Care,
 }
 
 /// A group that has been decided, and what is to be stored of it.
@@ -64,7 +70,7 @@ struct Planned<S> {
     handled: Vec<Handled>,
 }
 
-type Results = Vec<Option<Result<Handled, Failure>>>;
+pub(crate) type Results = Vec<Option<Result<Handled, Failure>>>;
 
 impl<P: Runnable> Handler<P> {
     /// A handler for the streams of `kind`. When `stop` is cancelled, it no longer waits for a store
@@ -86,6 +92,7 @@ impl<P: Runnable> Handler<P> {
             store,
             clock,
             cache,
+            retries: settings.parking(),
             stop,
         }
     }
@@ -97,25 +104,43 @@ impl<P: Runnable> Handler<P> {
     /// nothing of it is stored, or all of it, which its repetition will find.
     pub async fn handle(&mut self, inputs: Vec<Input>) -> Vec<Result<Handled, Failure>> {
         let mut results: Results = inputs.iter().map(|_| None).collect();
-        let mut groups = self.group(inputs);
-        let mut contention = Backoff::new(Duration::from_millis(2), Duration::from_millis(200));
-        for attempt in 1.. {
-            groups = self.attempt(groups, &mut results).await;
-            if groups.is_empty() {
-                break;
-            }
-            if attempt == CONFLICT_ATTEMPTS {
-                for (place, _) in groups.drain(..).flat_map(|group| group.inputs) {
-                    results[place] = Some(Err(Failure::Contended));
-                }
-                break;
-            }
-            contention.wait().await;
+        let groups = self.group(inputs);
+        for refused in self.settle(groups, &mut results).await {
+            self.take_carefully(refused, &mut results).await;
         }
         results
             .into_iter()
             .map(|result| result.unwrap_or(Err(Failure::Stopped)))
             .collect()
+    }
+
+    /// Decides and stores, and decides anew where others were faster; returns what the store refuses.
+    pub(crate) async fn settle(
+        &mut self,
+        mut groups: Vec<Group>,
+        results: &mut Results,
+    ) -> Vec<Refused> {
+        let mut refused = Vec::new();
+        let mut contention = Backoff::new(Duration::from_millis(2), Duration::from_millis(200));
+        for attempt in 1.. {
+            groups = self.attempt(groups, results, &mut refused).await;
+            if groups.is_empty() {
+                break;
+            }
+            if attempt == CONFLICT_ATTEMPTS {
+                for group in &groups {
+                    fail(results, group, &Failure::Contended);
+                }
+                break;
+            }
+            contention.wait().await;
+        }
+        refused
+    }
+
+    /// The stream of an instance.
+    pub(crate) fn stream(&self, instance: &str) -> StreamName {
+        StreamName::new(instance, &self.kind)
     }
 
     fn group(&self, inputs: Vec<Input>) -> Vec<Group> {
@@ -125,10 +150,10 @@ impl<P: Runnable> Handler<P> {
             let instance = input.instance();
             let at = places.get(instance).copied().unwrap_or_else(|| {
                 places.insert(instance.to_owned(), groups.len());
-                let stream = StreamName::new(instance, &self.kind);
                 groups.push(Group {
-                    stream,
+                    stream: self.stream(instance),
                     inputs: Vec::new(),
+                    care: Care::Usual,
                 });
                 groups.len() - 1
             });
@@ -138,12 +163,18 @@ impl<P: Runnable> Handler<P> {
     }
 
     /// Decides and stores; returns the groups that conflicted.
-    async fn attempt(&mut self, groups: Vec<Group>, results: &mut Results) -> Vec<Group> {
+    async fn attempt(
+        &mut self,
+        groups: Vec<Group>,
+        results: &mut Results,
+        refused: &mut Vec<Refused>,
+    ) -> Vec<Group> {
         let mut planned = Vec::with_capacity(groups.len());
         let loaded = self.load(&groups).await;
         for (group, loaded) in groups.into_iter().zip(loaded) {
             match loaded {
                 Ok(loaded) => planned.push(self.plan(group, loaded)),
+                Err(Failure::Refused(error)) => refused.push(Refused::unread(group, error)),
                 Err(failure) => fail(results, &group, &failure),
             }
         }
@@ -188,6 +219,7 @@ impl<P: Runnable> Handler<P> {
                     warn!(stream = %plan.group.stream, %current, "another instance was faster: deciding anew");
                     conflicts.push(plan.group);
                 }
+                Err(Failure::Refused(error)) => refused.push(Refused::unstored(plan.group, error)),
                 Err(failure) => fail(results, &plan.group, &failure),
             }
         }
@@ -249,6 +281,9 @@ impl<P: Runnable> Handler<P> {
             registry: &self.registry,
             clock: &*self.clock,
             stream: &group.stream,
+            retries: self.retries,
+            care: &group.care,
+            stored: loaded.instance.version(),
             loaded: &mut loaded,
             entries: Vec::new(),
         };
@@ -298,7 +333,7 @@ impl<P: Runnable> Handler<P> {
                 Ok(done) => return Ok(done),
                 Err(error @ event_store::Error::Unavailable(_)) => error,
                 Err(error) => {
-                    error!(service = %self.service, error = chain(&error), "the store refused to {what}");
+                    warn!(service = %self.service, error = chain(&error), "the store refused to {what}");
                     return Err(Failure::Refused(Arc::new(error)));
                 }
             };

@@ -41,17 +41,29 @@ pub enum Input {
     Unreadable(Unreadable),
     /// A person wants what is parked to be tried again.
     Redrive {
+        /// The wish, which is recorded with what it leads to.
+        request_id: MessageId,
         /// The instance.
         instance: String,
-        /// Whether the input that has been parked longest is to be given up first.
-        discard_first: bool,
+        /// Who wants it.
+        actor: Option<Actor>,
+    },
+    /// A person gives up the input that has been parked longest, and wants those behind it to be tried
+    /// again.
+    Discard {
+        /// The wish, which is recorded with what it leads to.
+        request_id: MessageId,
+        /// The instance.
+        instance: String,
+        /// The input: nothing is given up unless it is the first.
+        input_id: MessageId,
         /// Who wants it.
         actor: Option<Actor>,
     },
 }
 
 /// Where inputs go that name no instance.
-const UNADDRESSED: &str = "~unaddressed";
+pub(crate) const UNADDRESSED: &str = "~unaddressed";
 /// Longer ids of instances than this are not used by anyone, and would not fit an index.
 const MAX_INSTANCE_LENGTH: usize = 200;
 
@@ -171,19 +183,27 @@ impl Input {
         }))
     }
 
-    /// What came from the bus. Only a service itself knows that one of its deadlines is over.
+    /// What came from the bus. Only a service itself knows that one of its deadlines is over, and what
+    /// names no instance is decided for none.
     #[must_use]
     pub fn from_bus(message: Result<Envelope, Unreadable>) -> Self {
-        match message {
-            Ok(message) if message.type_name == DEADLINE_PASSED => Self::Unreadable(Unreadable {
-                id: message.id,
-                reason: format!("{DEADLINE_PASSED} may not come from another service"),
-                raw: serde_json::to_string(&message).unwrap_or_default(),
-                subject: Some(message.subject),
-            }),
-            Ok(message) => Self::Message(message),
-            Err(unreadable) => Self::Unreadable(unreadable),
-        }
+        let message = match message {
+            Ok(message) => message,
+            Err(unreadable) => return Self::Unreadable(unreadable),
+        };
+        let reason = if message.type_name == DEADLINE_PASSED {
+            format!("{DEADLINE_PASSED} may not come from another service")
+        } else if !Self::names_an_instance(&message.subject) || message.subject == UNADDRESSED {
+            "its subject is the name of no instance".to_owned()
+        } else {
+            return Self::Message(message);
+        };
+        Self::Unreadable(Unreadable {
+            id: message.id,
+            reason,
+            raw: serde_json::to_string(&message).unwrap_or_default(),
+            subject: Some(message.subject),
+        })
     }
 
     /// Whether a text can be the name of an instance.
@@ -197,7 +217,7 @@ impl Input {
         let named = match self {
             Self::Message(message) => Some(&message.subject),
             Self::Unreadable(found) => found.subject.as_ref(),
-            Self::Redrive { instance, .. } => Some(instance),
+            Self::Redrive { instance, .. } | Self::Discard { instance, .. } => Some(instance),
         };
         match named {
             Some(name) if Self::names_an_instance(name) => name,

@@ -5,6 +5,7 @@
 //! decisions, and the relay the only way out.
 
 mod backoff;
+mod care;
 mod clock;
 mod codec;
 mod consumer;
@@ -12,7 +13,9 @@ mod deadlines;
 mod decision;
 mod handler;
 mod inbox;
+mod indexes;
 mod input;
+mod parked;
 mod relay;
 mod service;
 mod settings;
@@ -24,6 +27,8 @@ pub use deadlines::DeadlineIndex;
 pub use decision::Loaded;
 pub use handler::{Handled, Handler};
 pub use inbox::{Failure, Inbox};
+pub use indexes::Indexes;
 pub use input::{Input, PendingDeadline, Runnable};
+pub use parked::{ParkedIndex, ParkedInput, ParkedInstance, ParkedInstances, ParkedSummary};
 pub use service::{Environment, Service};
 pub use settings::Settings;

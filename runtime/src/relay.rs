@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::{Envelope, ServiceName};
-use event_store::{Checkpoint, Cursor, EventStore, StreamKind, outgoing};
+use event_store::{Checkpoint, Cursor, EventStore, StreamKind, UNREADABLE, outgoing};
 use message_bus::Publisher;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -63,6 +63,13 @@ impl Relay {
                     continue;
                 }
             };
+            for entry in page
+                .entries
+                .iter()
+                .filter(|entry| entry.content.type_name == UNREADABLE)
+            {
+                error!(service = %self.service, stream = %entry.stream, version = %entry.version, "an entry cannot be read, so what it says to others is not published: once it is mended, delete the checkpoint of the relay");
+            }
             let messages: Vec<Envelope> = page
                 .entries
                 .iter()

@@ -9,7 +9,8 @@ use message_bus::MessageBus;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::deadlines::Deadlines;
+use crate::indexes::IndexReader;
+use crate::parked::ParkedInstances;
 use crate::relay::Relay;
 use crate::{Clock, Handler, Inbox, Runnable, Settings, consumer};
 
@@ -28,7 +29,7 @@ pub struct Environment {
     pub settings: Settings,
 }
 
-/// A service that runs: handler, consumer, deadlines and relay.
+/// A service that runs: handler, consumer, indexes and relay.
 ///
 /// It stops in the order in which work flows: nothing more comes in; what came in is handled; what was
 /// decided is published.
@@ -41,6 +42,8 @@ pub struct Service {
     stop_relay: CancellationToken,
     abort: CancellationToken,
     name: contracts::ServiceName,
+    kind: StreamKind,
+    parked: ParkedInstances,
 }
 
 impl Service {
@@ -69,6 +72,8 @@ impl Service {
             stop_relay: CancellationToken::new(),
             abort: CancellationToken::new(),
             name: name.clone(),
+            kind: kind.clone(),
+            parked: ParkedInstances::default(),
         };
         let (inbox, waiting) = Inbox::new();
         let handler = Handler::new(
@@ -84,18 +89,19 @@ impl Service {
         service
             .handling
             .spawn(waiting.run(handler, settings.max_batch, stop_handling));
-        let deadlines = Deadlines {
+        let reader = IndexReader {
             service: name.clone(),
             kind: kind.clone(),
             store: store.clone(),
-            indexes,
+            checkpoints: indexes,
             clock,
             inbox: inbox.clone(),
             settings: settings.clone(),
+            parked: service.parked.clone(),
         };
         service
             .intake
-            .spawn(deadlines.run(service.stop_intake.clone()));
+            .spawn(reader.run(service.stop_intake.clone()));
         service.intake.spawn(consumer::run(
             name.clone(),
             bus.clone(),
@@ -122,6 +128,18 @@ impl Service {
     #[must_use]
     pub fn name(&self) -> &contracts::ServiceName {
         &self.name
+    }
+
+    /// The kind of its streams.
+    #[must_use]
+    pub fn kind(&self) -> &StreamKind {
+        &self.kind
+    }
+
+    /// Its parked instances.
+    #[must_use]
+    pub fn parked(&self) -> ParkedInstances {
+        self.parked.clone()
     }
 
     /// Returns when a part of the service has ended, which none should before it is stopped.

@@ -1,5 +1,7 @@
 //! How a service runs.
 
+use jiff::SignedDuration;
+use kernel::Backoff;
 use serde::{Deserialize, Serialize};
 
 /// Sizes and times of the loops of a service.
@@ -17,6 +19,26 @@ pub struct Settings {
     pub checkpoint_interval_ms: u64,
     /// How long a service that stops may take to finish what it has accepted, in milliseconds.
     pub grace_period_ms: u64,
+    /// How often an input that cannot be read or decided is tried again, before it waits for a person.
+    pub parking_retries: u32,
+    /// How long after its first failure that is, in milliseconds; after each further one it is twice as
+    /// long.
+    pub parking_first_delay_ms: u64,
+    /// How long it is at most, in milliseconds.
+    pub parking_longest_delay_ms: u64,
+}
+
+impl Settings {
+    /// When parked inputs are tried again.
+    #[must_use]
+    pub fn parking(&self) -> Backoff {
+        let delay = |ms| SignedDuration::from_millis(i64::try_from(ms).unwrap_or(i64::MAX));
+        Backoff {
+            retries: self.parking_retries,
+            first: delay(self.parking_first_delay_ms),
+            longest: delay(self.parking_longest_delay_ms),
+        }
+    }
 }
 
 impl Default for Settings {
@@ -27,6 +49,9 @@ impl Default for Settings {
             poll_interval_ms: 500,
             checkpoint_interval_ms: 250,
             grace_period_ms: 10_000,
+            parking_retries: 5,
+            parking_first_delay_ms: 1_000,
+            parking_longest_delay_ms: 60_000,
         }
     }
 }

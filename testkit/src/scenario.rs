@@ -3,7 +3,9 @@
 use std::fmt::Debug;
 
 use jiff::Timestamp;
-use kernel::{Arrival, Category, Content, Instance, NewRecord, Outcome, Process, Record, Registry};
+use kernel::{
+    Arrival, Backoff, Category, Content, Instance, NewRecord, Outcome, Process, Record, Registry,
+};
 use uuid::Uuid;
 
 /// A process and its history.
@@ -82,6 +84,7 @@ impl<P: Process> Given<P> {
             name: "input",
             content,
             whole: &String::new,
+            retries: Backoff::NONE,
         };
         let outcome = self.registry.handle(&mut self.instance, arrival, self.now);
         Then {
@@ -152,7 +155,9 @@ where
                 format!("→ {}", names.collect::<Vec<_>>().join(", "))
             }
             Outcome::Refused(refusal, _) => format!("{}: {refusal}", refusal.code()),
-            Outcome::Duplicate | Outcome::Parked(_) => panic!("{:?}", self.outcome),
+            Outcome::Duplicate | Outcome::Parked(_) | Outcome::RetryDue => {
+                panic!("{:?}", self.outcome)
+            }
         }
     }
 
@@ -184,6 +189,7 @@ where
             Record::CategoryChanged { .. }
             | Record::TriggerIgnored { .. }
             | Record::InputParked { .. }
+            | Record::ParkedInputRetried { .. }
             | Record::ParkedInputHandled
             | Record::ParkedInputDiscarded => None,
         };

@@ -314,7 +314,7 @@ async fn projections_are_kept_in_postgresql_where_it_is_chosen() {
         .unwrap();
     assert_eq!(readers.len(), SERVICES.len(), "{readers:?}");
     for (reader,) in readers {
-        assert!(reader.starts_with("deadlines/"), "{reader}");
+        assert!(reader.starts_with("indexes/"), "{reader}");
     }
     connection.close().await.unwrap();
 }

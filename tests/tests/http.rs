@@ -556,23 +556,56 @@ async fn a_body_that_nobody_reads_is_bounded_as_well() {
 }
 
 #[tokio::test]
-async fn what_is_tried_again_must_name_an_instance_and_a_service() {
+async fn what_is_tried_again_or_given_up_must_be_there() {
     let user = User::new().await;
-    let long = format!("/parked/manifestation/{}/discard", "y".repeat(201));
+    let long = format!("/parked/manifestation/{}/redrive", "y".repeat(201));
     problem(user.post(&long).await, StatusCode::BAD_REQUEST).await;
-    problem(
-        user.post("/parked/nobody/A/redrive").await,
-        StatusCode::NOT_FOUND,
-    )
-    .await;
-    let nothing: Value = user
-        .post("/parked/manifestation/A/redrive")
-        .await
-        .json()
-        .await
-        .unwrap();
-    assert_eq!(
-        nothing,
-        json!({ "handled": 0, "remaining": 0, "reason": null })
-    );
+    for path in [
+        "/parked/nobody/A/redrive",
+        "/parked/manifestation/A/redrive",
+    ] {
+        problem(user.post(path).await, StatusCode::NOT_FOUND).await;
+    }
+    let path = "/parked/manifestation/A/discard";
+    let discard = async |body: Value| {
+        let request = user.ask(Method::POST, path).json(&body);
+        request.send().await.unwrap()
+    };
+    let answer = discard(json!({ "inputId": uuid::Uuid::now_v7() })).await;
+    problem(answer, StatusCode::NOT_FOUND).await;
+    for body in [
+        json!({}),
+        json!({ "inputId": 7 }),
+        json!({ "inputId": uuid::Uuid::now_v7(), "also": true }),
+    ] {
+        problem(discard(body).await, StatusCode::UNPROCESSABLE_ENTITY).await;
+    }
+    problem(user.post(path).await, StatusCode::UNSUPPORTED_MEDIA_TYPE).await;
+}
+
+#[tokio::test]
+async fn where_nothing_is_parked_the_list_is_empty() {
+    let user = User::new().await;
+    for path in ["/parked", "/parked?service=manifestation&limit=1000"] {
+        let list = eventually("the list is read", PATIENCE, async || {
+            let answer = user.get(path).await;
+            answer.status().is_success().then_some(answer)
+        });
+        let list: Value = list.await.json().await.unwrap();
+        assert_eq!(list, json!({ "parked": [] }));
+    }
+    for (path, status) in [
+        ("/parked?service=nobody", StatusCode::NOT_FOUND),
+        ("/parked/nobody/A", StatusCode::NOT_FOUND),
+        ("/parked/manifestation/A", StatusCode::NOT_FOUND),
+        ("/parked/manifestation/A?limit=0", StatusCode::BAD_REQUEST),
+        ("/parked/manifestation/%ff", StatusCode::BAD_REQUEST),
+        ("/parked?limit=0", StatusCode::BAD_REQUEST),
+        ("/parked?limit=1001", StatusCode::BAD_REQUEST),
+        ("/parked?limit=many", StatusCode::BAD_REQUEST),
+        ("/parked?after=A", StatusCode::BAD_REQUEST),
+        ("/parked?before=A", StatusCode::BAD_REQUEST),
+    ] {
+        problem(user.get(path).await, status).await;
+    }
 }

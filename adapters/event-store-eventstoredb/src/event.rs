@@ -5,9 +5,8 @@ use event_store::{Entry, Error, Metadata, NewEntry, Position, StreamName, Versio
 use jiff::Timestamp;
 use kurrentdb::{EventData, RecordedEvent};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
-use crate::error::{corrupt, refused};
+use crate::error::refused;
 
 /// The user metadata of an event: the entry's, and what the server makes of it. `$correlationId` and
 /// `$causationId` are names of the server's; its projection `$by_correlation_id` reads the first.
@@ -48,41 +47,29 @@ pub(crate) fn event(entry: &NewEntry) -> Result<(EventData, usize), Error> {
     Ok((event, size))
 }
 
-/// The entry of an event in one of our streams.
-pub(crate) fn entry(
-    event: &RecordedEvent,
-    stream: StreamName,
-    partitions: Partitions,
-) -> Result<Entry, Error> {
-    let unreadable = |cause| {
-        corrupt(Unreadable {
-            stream: stream.to_string(),
-            revision: event.revision,
-            cause,
+/// The entry of an event in one of our streams, or what stands for it where somebody else has written it.
+pub(crate) fn entry(event: &RecordedEvent, stream: StreamName, partitions: Partitions) -> Entry {
+    let read = || -> serde_json::Result<NewEntry> {
+        let recorded: RecordedAt = serde_json::from_slice(&event.custom_metadata)?;
+        Ok(NewEntry {
+            id: event.id.into(),
+            type_name: event.event_type.clone(),
+            data: serde_json::from_slice(&event.data)?,
+            recorded_at: recorded.recorded_at,
+            metadata: serde_json::from_slice(&event.custom_metadata)?,
         })
     };
-    let read = || -> serde_json::Result<(Box<RawValue>, Metadata, Timestamp)> {
-        let recorded: RecordedAt = serde_json::from_slice(&event.custom_metadata)?;
-        Ok((
-            serde_json::from_slice(&event.data)?,
-            serde_json::from_slice(&event.custom_metadata)?,
-            recorded.recorded_at,
-        ))
+    let unreadable = |error: serde_json::Error| {
+        let at = Timestamp::from_second(event.created.timestamp()).unwrap_or_default();
+        NewEntry::unreadable(event.id.into(), &event.event_type, at, &error.to_string())
     };
-    let (data, metadata, recorded_at) = read().map_err(unreadable)?;
-    Ok(Entry {
+    Entry {
         position: position(event),
         partition: partitions.of(stream.instance()),
         version: version(event.revision),
         stream,
-        content: NewEntry {
-            id: event.id.into(),
-            type_name: event.event_type.clone(),
-            data,
-            recorded_at,
-            metadata,
-        },
-    })
+        content: read().unwrap_or_else(unreadable),
+    }
 }
 
 /// Where an event stands in `$all`: its commit position, which is also its prepare position, since each
@@ -94,13 +81,4 @@ pub(crate) fn position(event: &RecordedEvent) -> Position {
 /// The server counts from 0.
 pub(crate) fn version(revision: u64) -> Version {
     Version(revision.saturating_add(1))
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("event {revision} of {stream} is none that this program has stored")]
-struct Unreadable {
-    stream: String,
-    revision: u64,
-    #[source]
-    cause: serde_json::Error,
 }

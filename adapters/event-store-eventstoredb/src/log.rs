@@ -12,7 +12,6 @@ use event_store::{Cursor, Entry, Error, Page, StreamKind};
 use kurrentdb::{Position, ReadAllOptions, RecordedEvent, StreamPosition, SubscriptionFilter};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tracing::error;
 
 use crate::error::{Failure, translate};
 use crate::horizon::Mark;
@@ -96,17 +95,7 @@ impl EventStoreDb {
         if asked.is_none_or(|(_, position)| event::position(event) <= position) {
             return;
         }
-        match event::entry(event, stream, self.partitions) {
-            Ok(entry) => entries.push(entry),
-            // What is stored does not change at this server: somebody else has written it. It stops
-            // its own stream, when that is read, and not everybody who follows the log.
-            Err(error) => error!(
-                stream = event.stream_id(),
-                revision = event.revision,
-                %error,
-                "passing over an event that this program has not stored: a person should look"
-            ),
-        }
+        entries.push(event::entry(event, stream, self.partitions));
     }
 
     /// At most `limit` events of a kind behind a position; and those of the stream that the mark is of,

@@ -38,7 +38,7 @@ impl EventStoreDb {
                     missing: revision,
                 }));
             }
-            entries.push(event::entry(event, stream.clone(), self.partitions)?);
+            entries.push(event::entry(event, stream.clone(), self.partitions));
         }
         Ok(entries)
     }

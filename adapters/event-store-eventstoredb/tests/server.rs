@@ -9,7 +9,10 @@ use std::sync::Arc;
 
 use contracts::Partitions;
 use event_store::contract::append;
-use event_store::{Appended, Cursor, Error, EventStore, PartitionsDiffer, StreamKind, StreamName};
+use event_store::{
+    Appended, Cursor, Error, EventStore, PartitionsDiffer, StreamKind, StreamName, UNREADABLE,
+    Visibility,
+};
 use event_store_eventstoredb::{EventStoreDb, Settings};
 use eventstoredb_double::{TestServer, server};
 use kurrentdb::{
@@ -238,7 +241,7 @@ async fn names_that_the_server_keeps_for_itself_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_event_of_somebody_else_in_a_stream_of_ours_stops_that_stream_alone() {
+async fn an_event_of_somebody_else_in_a_stream_of_ours_stands_there_as_one_that_cannot_be_read() {
     let open = open().await;
     for instance in ["A", "B"] {
         store_one(&open.store, instance, 0).await;
@@ -254,20 +257,16 @@ async fn an_event_of_somebody_else_in_a_stream_of_ours_stops_that_stream_alone()
         .unwrap();
     store_one(&open.store, "B", 1).await;
     let found = log(&open.store).await;
-    let expected = [("A", 1), ("B", 1), ("B", 2)].map(|(i, version)| (i.to_owned(), version));
+    let expected =
+        [("A", 1), ("A", 2), ("B", 1), ("B", 2)].map(|(i, version)| (i.to_owned(), version));
     assert_eq!(found, BTreeSet::from(expected));
     let stream = |instance: &str| [StreamName::new(instance, &kind())];
-    let error = open.store.read_streams(&stream("A")).await.unwrap_err();
-    assert!(matches!(error, Error::Corrupt(_)), "{error}");
-    assert!(
-        cause(&error).contains("event 1 of A-Process"),
-        "{}",
-        cause(&error)
-    );
-    assert_eq!(
-        open.store.read_streams(&stream("B")).await.unwrap()[0].len(),
-        2
-    );
+    let found = open.store.read_streams(&stream("A")).await.unwrap();
+    let foreign = &found[0][1].content;
+    assert_eq!(foreign.type_name, UNREADABLE);
+    assert_eq!(foreign.metadata.visibility, Visibility::Internal);
+    assert!(foreign.data.get().contains("ByHand"), "{}", foreign.data);
+    assert_eq!(found[0][0].content.type_name, "SomethingHappened");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

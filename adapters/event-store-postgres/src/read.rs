@@ -86,24 +86,31 @@ pub(crate) fn checkpoint(rows: &[PgRow]) -> Result<Checkpoint, Error> {
     Ok(checkpoint)
 }
 
-/// An entry as it was stored.
+/// An entry as it was stored, or what stands for it where it cannot be read.
 pub(crate) fn entry(row: &PgRow) -> Result<Entry, Error> {
     let text = |column| row.try_get::<&str, _>(column).map_err(translate);
     let version: i64 = row.try_get("version").map_err(translate)?;
     let id: uuid::Uuid = row.try_get("id").map_err(translate)?;
     let recorded_at: jiff_sqlx::Timestamp = row.try_get("recorded_at").map_err(translate)?;
+    let (id, type_name, recorded_at) = (MessageId::from(id), text("type")?, recorded_at.to_jiff());
+    let (data, metadata) = (text("data")?, text("metadata")?);
+    let read = || -> serde_json::Result<NewEntry> {
+        Ok(NewEntry {
+            id,
+            type_name: type_name.to_owned(),
+            data: RawValue::from_string(data.to_owned())?,
+            recorded_at,
+            metadata: serde_json::from_str(metadata)?,
+        })
+    };
     Ok(Entry {
         position: position(row)?,
         partition: partition(row)?,
         stream: StreamName::parse(text("stream_id")?.to_owned()).map_err(corrupt)?,
         version: Version(u64::try_from(version).map_err(corrupt)?),
-        content: NewEntry {
-            id: MessageId::from(id),
-            type_name: text("type")?.to_owned(),
-            data: RawValue::from_string(text("data")?.to_owned()).map_err(corrupt)?,
-            recorded_at: recorded_at.to_jiff(),
-            metadata: serde_json::from_str(text("metadata")?).map_err(corrupt)?,
-        },
+        content: read().unwrap_or_else(|error| {
+            NewEntry::unreadable(id, type_name, recorded_at, &error.to_string())
+        }),
     })
 }
 

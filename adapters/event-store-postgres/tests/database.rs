@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use contracts::Partitions;
 use event_store::contract::append;
-use event_store::{Appended, Cursor, Error, EventStore, StreamKind, StreamName, Version};
+use event_store::{
+    Appended, Cursor, Error, EventStore, StreamKind, StreamName, UNREADABLE, Version, Visibility,
+};
 use event_store_postgres::{PostgresEventStore, Settings};
 use futures::future::join_all;
 use sqlx::{Connection, Executor, PgConnection, Row};
@@ -245,4 +247,41 @@ async fn streams_are_inspected_with_sql() {
         (row.4.as_str(), row.5.as_str()),
         ("domestic-1.0", "ShipmentProcessStarted")
     );
+}
+
+#[tokio::test]
+async fn an_entry_that_cannot_be_read_is_told_as_such_and_holds_up_nobody() {
+    let database = database().await;
+    let store = open(&database).await;
+    for (instance, version) in [("A", 0), ("A", 1), ("B", 0)] {
+        let entry = append(instance, version, 1, &format!("input {version}"));
+        store.append(&[entry]).await.unwrap();
+    }
+    // By hand, as nobody should.
+    let sql = "update events set metadata = '{}' where stream_id = 'A-Process' and version = 2";
+    raw(&database).await.execute(sql).await.unwrap();
+    let kind = StreamKind::new("Process");
+    let page = store
+        .read_log(&kind, &Cursor::start(store.partitions()), 10)
+        .await
+        .unwrap();
+    assert_eq!(page.entries.len(), 3);
+    let streams = ["A", "B"].map(|instance| StreamName::new(instance, &kind));
+    let found = store.read_streams(&streams).await.unwrap();
+    let types: Vec<_> = found
+        .concat()
+        .into_iter()
+        .map(|entry| entry.content.type_name)
+        .collect();
+    assert_eq!(
+        types,
+        ["SomethingHappened", UNREADABLE, "SomethingHappened"]
+    );
+    let unreadable = &found[0][1].content;
+    assert!(
+        unreadable.data.get().contains("inputId"),
+        "{}",
+        unreadable.data
+    );
+    assert_eq!(unreadable.metadata.visibility, Visibility::Internal);
 }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use contracts::{MessageId, Partition};
 use event_store::{
-    Checkpoint, Cursor, Entry, Error, NewEntry, Position, StreamKind, StreamName, Version,
+    BoxError, Checkpoint, Cursor, Entry, Error, NewEntry, Position, StreamKind, StreamName, Version,
 };
 use jiff::Timestamp;
 use serde_json::value::RawValue;
@@ -106,23 +106,33 @@ pub(crate) async fn ping(pool: &SqlitePool) -> Result<(), Error> {
         .map_err(translate)
 }
 
+/// An entry as it was stored, or what stands for it where it cannot be read.
 fn entry(row: &SqliteRow) -> Result<Entry, Error> {
     let number = |column| -> Result<u64, Error> {
         u64::try_from(row.try_get::<i64, _>(column).map_err(translate)?).map_err(corrupt)
     };
     let text = |column| row.try_get::<&str, _>(column).map_err(translate);
+    let id = MessageId::from(Uuid::from_str(text("id")?).map_err(corrupt)?);
+    let (type_name, data, metadata) = (text("type")?, text("data")?, text("metadata")?);
+    let recorded_at = text("recorded_at")?.parse::<Timestamp>();
+    let read = || -> Result<NewEntry, BoxError> {
+        Ok(NewEntry {
+            id,
+            type_name: type_name.to_owned(),
+            data: RawValue::from_string(data.to_owned())?,
+            recorded_at: recorded_at.clone()?,
+            metadata: serde_json::from_str(metadata)?,
+        })
+    };
     Ok(Entry {
         position: Position(number("position")?),
         partition: Partition(u16::try_from(number("partition")?).map_err(corrupt)?),
         stream: StreamName::parse(text("stream_id")?.to_owned()).map_err(corrupt)?,
         version: Version(number("version")?),
-        content: NewEntry {
-            id: MessageId::from(Uuid::from_str(text("id")?).map_err(corrupt)?),
-            type_name: text("type")?.to_owned(),
-            data: RawValue::from_string(text("data")?.to_owned()).map_err(corrupt)?,
-            recorded_at: text("recorded_at")?.parse::<Timestamp>().map_err(corrupt)?,
-            metadata: serde_json::from_str(text("metadata")?).map_err(corrupt)?,
-        },
+        content: read().unwrap_or_else(|error| {
+            let at = recorded_at.clone().unwrap_or_default();
+            NewEntry::unreadable(id, type_name, at, &error.to_string())
+        }),
     })
 }
 

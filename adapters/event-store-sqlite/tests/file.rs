@@ -3,7 +3,9 @@
 
 use contracts::Partitions;
 use event_store::contract::append;
-use event_store::{Appended, Error, EventStore};
+use event_store::{
+    Appended, Cursor, Error, EventStore, StreamKind, StreamName, UNREADABLE, Visibility,
+};
 use event_store_sqlite::{Settings, SqliteEventStore};
 use futures::future::join_all;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -126,4 +128,46 @@ async fn streams_are_inspected_with_sql() {
         (row.4.as_str(), row.5.as_str()),
         ("domestic-1.0", "ShipmentProcessStarted")
     );
+}
+
+#[tokio::test]
+async fn an_entry_that_cannot_be_read_is_told_as_such_and_holds_up_nobody() {
+    let (_folder, settings) = file();
+    let store = SqliteEventStore::open(&settings, Partitions::default())
+        .await
+        .unwrap();
+    for (instance, version) in [("A", 0), ("A", 1), ("B", 0)] {
+        let entry = append(instance, version, 1, &format!("input {version}"));
+        store.append(&[entry]).await.unwrap();
+    }
+    // By hand, as nobody should.
+    let sql = "update events set metadata = '{}' where stream_id = 'A-Process' and version = 2";
+    sqlx::query(sql)
+        .execute(&mut raw(&settings).await)
+        .await
+        .unwrap();
+    let kind = StreamKind::new("Process");
+    let page = store
+        .read_log(&kind, &Cursor::start(store.partitions()), 10)
+        .await
+        .unwrap();
+    assert_eq!(page.entries.len(), 3);
+    let streams = ["A", "B"].map(|instance| StreamName::new(instance, &kind));
+    let found = store.read_streams(&streams).await.unwrap();
+    let types: Vec<_> = found
+        .concat()
+        .into_iter()
+        .map(|entry| entry.content.type_name)
+        .collect();
+    assert_eq!(
+        types,
+        ["SomethingHappened", UNREADABLE, "SomethingHappened"]
+    );
+    let unreadable = &found[0][1].content;
+    assert!(
+        unreadable.data.get().contains("inputId"),
+        "{}",
+        unreadable.data
+    );
+    assert_eq!(unreadable.metadata.visibility, Visibility::Internal);
 }

@@ -132,6 +132,12 @@ fn arguments() -> FieldTable {
         "x-delivery-limit".into(),
         AMQPValue::LongLongInt(DELIVERY_LIMIT),
     );
+    // There is no limit to the length, unless an operator sets one by policy: then what does not fit is
+    // refused, and published again, where the broker would otherwise drop what is oldest.
+    arguments.insert(
+        "x-overflow".into(),
+        AMQPValue::LongString("reject-publish".into()),
+    );
     arguments
 }
 

@@ -40,6 +40,37 @@ pub struct NewEntry {
     pub metadata: Metadata,
 }
 
+/// The name of the type of an entry that stands for one that is stored and cannot be read.
+pub const UNREADABLE: &str = "~unreadable";
+
+impl NewEntry {
+    /// Stands for an entry that is stored and cannot be read, for this reason, so that a reader neither
+    /// skips it nor stops at it: it tells nothing to others, and what it decided is unknown. No entry of
+    /// this type is ever stored.
+    #[must_use]
+    pub fn unreadable(id: MessageId, type_name: &str, recorded_at: Timestamp, why: &str) -> Self {
+        let data = serde_json::json!({ "type": type_name, "reason": why });
+        Self {
+            id,
+            type_name: UNREADABLE.to_owned(),
+            data: serde_json::value::to_raw_value(&data).unwrap_or_default(),
+            recorded_at,
+            metadata: Metadata {
+                input_id: id,
+                correlation_id: id,
+                traceparent: None,
+                category: None,
+                actor: None,
+                visibility: Visibility::Internal,
+                commands: Vec::new(),
+                deadlines_set: BTreeMap::new(),
+                deadlines_cleared: Vec::new(),
+                data_subject: None,
+            },
+        }
+    }
+}
+
 /// Who may see an entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -13,7 +13,8 @@ use async_trait::async_trait;
 use contracts::Partitions;
 
 pub use entry::{
-    Append, Checkpoint, Cursor, Entry, Metadata, NewEntry, Page, StoredCommand, Visibility,
+    Append, Checkpoint, Cursor, Entry, Metadata, NewEntry, Page, StoredCommand, UNREADABLE,
+    Visibility,
 };
 pub use outgoing::outgoing;
 pub use stream::{InvalidStreamName, Position, StreamKind, StreamName, Version};

@@ -7,16 +7,20 @@
     reason = "test support, of which each test uses a part"
 )]
 
+pub mod odd_store;
+
 use std::sync::Arc;
 
 use contracts::{
-    Command, Envelope, Kind, MessageId, Partitions, ServiceContract, ServiceName, message_set,
+    Actor, Command, Envelope, Kind, MessageId, Partitions, ServiceContract, ServiceName,
+    message_set,
 };
 use event_store::{Entry, EventStore, StreamKind, StreamName};
 use event_store_memory::MemoryEventStore;
 use jiff::{SignedDuration, Timestamp};
 use kernel::{Category, Decider, Due, Effect, Process, Refusal, Registry, Trigger};
-use runtime::{Clock, Handler, Input as Arrived, Settings};
+use message_bus::Unreadable;
+use runtime::{Clock, Failure, Handled, Handler, Input as Arrived, Settings, SystemClock};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use tokio_util::sync::CancellationToken;
@@ -252,6 +256,43 @@ pub fn envelope(type_name: &str, ticket: &str, n: u32) -> Envelope {
 
 pub fn message(type_name: &str, ticket: &str, n: u32) -> Arrived {
     Arrived::Message(envelope(type_name, ticket, n))
+}
+
+/// What is no message, for this instance if it names one; `n` tells repetitions from others.
+pub fn garbage(subject: Option<&str>, n: &str) -> Arrived {
+    Arrived::Unreadable(Unreadable {
+        id: MessageId::derive(&["garbage", n]),
+        subject: subject.map(str::to_owned),
+        reason: "no JSON".to_owned(),
+        raw: format!("raw {n}"),
+    })
+}
+
+/// Ada wants what is parked to be tried again.
+pub fn redrive(ticket: &str) -> Arrived {
+    Arrived::Redrive {
+        request_id: MessageId::from(uuid::Uuid::now_v7()),
+        instance: ticket.to_owned(),
+        actor: Actor::parse("ada").ok(),
+    }
+}
+
+/// Ada gives up a parked input.
+pub fn discard(ticket: &str, input_id: MessageId) -> Arrived {
+    Arrived::Discard {
+        request_id: MessageId::from(uuid::Uuid::now_v7()),
+        instance: ticket.to_owned(),
+        input_id,
+        actor: Actor::parse("ada").ok(),
+    }
+}
+
+pub fn handled(results: Vec<Result<Handled, Failure>>) -> Vec<Handled> {
+    results.into_iter().map(|result| result.unwrap()).collect()
+}
+
+pub fn system_clock() -> Arc<SystemClock> {
+    Arc::new(SystemClock)
 }
 
 pub async fn stream(store: &Arc<dyn EventStore>, ticket: &str) -> Vec<Entry> {

@@ -1,6 +1,5 @@
 //! The life of a process that hosts services: build, run until stopped, drain.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::access::Access;
+use crate::directory::Directory;
 use crate::server::{self, Serving};
 use crate::{Settings, adapters, http};
 
@@ -96,11 +96,12 @@ impl Application {
             settings: settings.runtime.clone(),
         };
         let mut services = Vec::new();
-        let mut inboxes = BTreeMap::new();
+        let patience = Duration::from_millis(settings.http.request_timeout_ms);
+        let mut directory = Directory::new(store.clone(), patience);
         let mut routes = Router::new();
         for start in start {
             let hosted = start(settings, &environment)?;
-            inboxes.insert(hosted.service.name().to_string(), hosted.inbox);
+            directory.add(&hosted.service, hosted.inbox);
             routes = routes.merge(hosted.routes);
             services.push(hosted.service);
         }
@@ -108,7 +109,7 @@ impl Application {
             routes,
             store,
             bus,
-            inboxes,
+            directory,
             &settings.http,
             access,
         ));

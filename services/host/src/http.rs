@@ -1,27 +1,25 @@
 //! What every service answers over HTTP: whether it is well, and what a person may do about it.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Json, Router};
 use event_store::EventStore;
 use message_bus::MessageBus;
-use runtime::{Handled, Inbox, Input};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::access::{self, Access, Caller};
+use crate::access::{self, Access};
+use crate::directory::Directory;
 use crate::settings::Http;
-use crate::{Problem, limits};
+use crate::{Problem, limits, parked, streams};
 
 /// How long a server may take to answer before it counts as away.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -64,30 +62,26 @@ async fn live() -> Json<Value> {
 struct Shared {
     store: Arc<dyn EventStore>,
     bus: Arc<dyn MessageBus>,
-    inboxes: BTreeMap<String, Inbox>,
 }
 
-/// Adds health, and the re-driving of what is parked, to the routes of the services that are hosted
+/// Adds health, what is parked, and the streams, to the routes of the services that are hosted
 /// here; lets in who may come, within the bounds of the settings; and answers whatever none of them knows.
 pub(crate) fn router(
     services: Router,
     store: Arc<dyn EventStore>,
     bus: Arc<dyn MessageBus>,
-    inboxes: BTreeMap<String, Inbox>,
+    directory: Directory,
     settings: &Http,
     access: Access,
 ) -> Router {
-    let shared = Arc::new(Shared {
-        store,
-        bus,
-        inboxes,
-    });
+    let shared = Arc::new(Shared { store, bus });
+    let directory = Arc::new(directory);
     let routes = Router::new()
         .route(LIVE, get(live))
         .route("/health/ready", get(ready))
-        .route("/parked/{service}/{instance}/redrive", post(redrive))
-        .route("/parked/{service}/{instance}/discard", post(discard_first))
         .with_state(shared)
+        .merge(parked::router(directory.clone()))
+        .merge(streams::router(directory))
         .merge(services)
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address"))
         .method_not_allowed_fallback(async || {
@@ -123,68 +117,5 @@ async fn ready(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, Problem
         (false, false) => Err(Problem::unavailable(
             "the event store and the message bus do not answer",
         )),
-    }
-}
-
-type Parked = Result<Path<(String, String)>, PathRejection>;
-
-async fn redrive(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    parked: Parked,
-) -> Result<Json<Value>, Problem> {
-    shared.redrive(parked, false, caller).await
-}
-
-async fn discard_first(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    parked: Parked,
-) -> Result<Json<Value>, Problem> {
-    shared.redrive(parked, true, caller).await
-}
-
-impl Shared {
-    async fn redrive(
-        &self,
-        parked: Parked,
-        discard_first: bool,
-        caller: Caller,
-    ) -> Result<Json<Value>, Problem> {
-        let Path((service, instance)) =
-            parked.map_err(|rejection| Problem::new(rejection.status(), rejection.body_text()))?;
-        let inbox = self.inboxes.get(&service).ok_or_else(|| {
-            let known: Vec<_> = self.inboxes.keys().map(String::as_str).collect();
-            let detail = format!(
-                "there is no service {service} here, but {}",
-                known.join(", ")
-            );
-            Problem::new(StatusCode::NOT_FOUND, detail)
-        })?;
-        if !Input::names_an_instance(&instance) {
-            let detail = format!("{instance:?} is the name of no instance");
-            return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
-        }
-        match inbox
-            .submit_one(Input::Redrive {
-                instance,
-                discard_first,
-                actor: caller.actor,
-            })
-            .await
-        {
-            Ok(Handled::Redriven {
-                handled,
-                remaining,
-                reason,
-            }) => Ok(Json(
-                json!({ "handled": handled, "remaining": remaining, "reason": reason }),
-            )),
-            Ok(other) => Err(Problem::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                format!("unexpected: {other:?}"),
-            )),
-            Err(failure) => Err(Problem::unavailable(failure.to_string())),
-        }
     }
 }

@@ -126,3 +126,27 @@ fn closing(mut answer: Response) -> Response {
     answer.headers_mut().insert(header::CONNECTION, close);
     answer
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::{Base, Settings};
+
+    #[tokio::test]
+    async fn whoever_answers_too_late_is_not_waited_for() {
+        let mut settings = Settings::layered(Base::AllInOne, None, Default::default())
+            .unwrap()
+            .http;
+        settings.longest_request_ms = 20;
+        let late = Router::new().route("/", get(std::future::pending::<()>));
+        let request = Request::new(Body::empty());
+        let answer = before(late, &settings).oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let said = to_bytes(answer.into_body(), 10_000).await.unwrap();
+        let said = String::from_utf8_lossy(&said);
+        assert!(said.contains("longer than 20 ms"), "{said}");
+    }
+}

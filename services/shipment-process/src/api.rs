@@ -143,7 +143,9 @@ impl Api {
                 Some(answer) => answer,
                 None => Err(Problem::new(StatusCode::CONFLICT, refusal.to_string())),
             },
-            Handled::Parked | Handled::Redriven { .. } => Err(parked(&start.shipment_id)),
+            Handled::Parked | Handled::Redriven { .. } | Handled::NotDiscarded(_) => {
+                Err(parked(&start.shipment_id))
+            }
         }
     }
 
@@ -260,7 +262,8 @@ fn not_found(id: &ShipmentId) -> Problem {
 
 fn parked(id: &ShipmentId) -> Problem {
     let detail = format!(
-        "shipment {id} has a parked input: see its stream, then POST /parked/{SERVICE}/{id}/redrive"
+        "shipment {id} has a parked input, which is tried again by itself for a while: see \
+         GET /parked/{SERVICE}/{id}, and once its cause is mended, POST /parked/{SERVICE}/{id}/redrive"
     );
     Problem::new(StatusCode::CONFLICT, detail)
 }

@@ -5,7 +5,7 @@ use contracts::process::{ProcessEvent, ProcessShipment};
 use contracts::shipment::Leg;
 use contracts::{MessageSet, ShipmentId};
 use jiff::{SignedDuration, Timestamp};
-use kernel::{Arrival, Category, Content, Instance, Outcome, Record, Registry};
+use kernel::{Arrival, Backoff, Category, Content, Instance, Outcome, Record, Registry};
 use shipment_process::{Command, Input, ShipmentProcess, State, Steps, registry};
 use testkit::patience;
 use uuid::Uuid;
@@ -41,6 +41,7 @@ fn take(
         name: "input",
         content,
         whole: &String::new,
+        retries: Backoff::NONE,
     };
     registry.handle(instance, arrival, Timestamp::UNIX_EPOCH)
 }
@@ -52,6 +53,7 @@ fn events(outcome: Outcome<ProcessEvent, Command>) -> Vec<&'static str> {
         Record::CategoryChanged { .. } => Some("ProcessCategoryChanged"),
         Record::TriggerIgnored { .. }
         | Record::InputParked { .. }
+        | Record::ParkedInputRetried { .. }
         | Record::ParkedInputHandled
         | Record::ParkedInputDiscarded => None,
     };

@@ -55,6 +55,22 @@ impl VirtualHost {
         self.url.as_str()
     }
 
+    /// Sets a policy for all queues whose names fit a pattern, as an operator may.
+    ///
+    /// # Panics
+    /// When the broker does not take it.
+    pub async fn set_policy(&self, name: &str, pattern: &str, definition: serde_json::Value) {
+        let body = json!({
+            "pattern": pattern,
+            "definition": definition,
+            "apply-to": "queues",
+        });
+        let path = ["policies", &self.name, name];
+        if let Err(error) = self.ask(Method::PUT, &path, body).await {
+            panic!("the policy is not set: {error:#}");
+        }
+    }
+
     async fn create() -> Result<Self> {
         // Names in order of creation show which run left one behind.
         let name = format!("longhaul-test-{}", Uuid::now_v7().simple());

@@ -216,7 +216,10 @@ impl Api {
                 return Err(Problem::new(StatusCode::CONFLICT, refusal.to_string()));
             }
             Handled::Parked => return Err(parked(id)),
-            Handled::Duplicate | Handled::Decided | Handled::Redriven { .. } => {}
+            Handled::Duplicate
+            | Handled::Decided
+            | Handled::Redriven { .. }
+            | Handled::NotDiscarded(_) => {}
         }
         let entries = self.entries(id).await?;
         // Asked again, it is answered as it was the first time.
