@@ -87,7 +87,7 @@ impl World {
             // Requests come in where processes are started.
             Action::Ask => !instance.is_working() && instance.service == 0,
             Action::FindDue => {
-                let next = instance.deadlines.next_due();
+                let next = instance.indexes.deadlines.next_due();
                 next.is_some_and(|due| due <= instance.clock.now())
             }
             Action::ArriveLate => !open(&instance.gate).late.is_empty(),

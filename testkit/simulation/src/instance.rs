@@ -1,4 +1,4 @@
-//! An instance of a service: a handler, a relay, and an index of deadlines, each with its place in the log.
+//! An instance of a service: a handler, a relay, and indexes, each with its place in the log.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,7 +7,7 @@ use contracts::Envelope;
 use event_store::{Cursor, EventStore};
 use event_store_memory::MemoryEventStore;
 use jiff::{SignedDuration, Timestamp};
-use runtime::{Clock, DeadlineIndex, PendingDeadline};
+use runtime::{Clock, Indexes, PendingDeadline};
 use testkit::ManualClock;
 
 use crate::gate::{Gate, GatedStore};
@@ -53,8 +53,8 @@ pub(crate) struct Instance {
     pub(crate) doing: Doing,
     /// How far its relay has published.
     pub(crate) relay: Cursor,
-    pub(crate) deadlines: DeadlineIndex,
-    /// How far its deadlines are read.
+    pub(crate) indexes: Indexes,
+    /// How far its indexes are read.
     pub(crate) read: Cursor,
     /// Deadlines that it has found to be over, and has not handled yet.
     pub(crate) due: Vec<PendingDeadline>,
@@ -99,7 +99,7 @@ impl Instance {
             clock,
             doing: Doing::Nothing(worker),
             relay: Cursor::start(store.partitions()),
-            deadlines: DeadlineIndex::default(),
+            indexes: Indexes::default(),
             read: Cursor::start(store.partitions()),
             due: Vec::new(),
         }

@@ -159,7 +159,7 @@ fn change_of_category(
     let message_id = MessageId::derive(&[id.as_str(), "operation", &nth.to_string()]);
     match Input::change_category(&SERVICE, id.as_str(), &to, None, message_id, now)? {
         Input::Message(message) => Ok(Request::of(id, None, message, step)),
-        Input::Unreadable(_) | Input::Redrive { .. } => {
+        Input::Unreadable(_) | Input::Redrive { .. } | Input::Discard { .. } => {
             anyhow::bail!("a change of category is a message")
         }
     }

@@ -9,7 +9,7 @@ use event_store::{Checkpoint, Checkpoints, Cursor, Entry, EventStore, outgoing};
 use event_store_memory::MemoryEventStore;
 use jiff::{SignedDuration, Timestamp};
 use kernel::Refusal;
-use runtime::{Clock, DeadlineIndex, Failure, Handled, Input, PendingDeadline};
+use runtime::{Clock, Failure, Handled, Indexes, Input, PendingDeadline};
 use testkit::ManualClock;
 use tokio::time::Duration;
 
@@ -222,7 +222,7 @@ impl World {
                 self.tally.deadline_races +=
                     u64::from(matches!(refusal, Refusal::DeadlineNotPending(_)));
             }
-            Handled::Parked | Handled::Redriven { .. } => {
+            Handled::Parked | Handled::Redriven { .. } | Handled::NotDiscarded(_) => {
                 let what = format!("{} made {handled:?} of {taken:?}", self.instances[at].name);
                 self.broken.push(what);
             }
@@ -244,7 +244,7 @@ impl World {
             Taken::Message(queued) => self.queues[instance.service].push(queued),
             Taken::Deadline(deadline) => {
                 let partition = self.store.partitions().of(&deadline.instance);
-                instance.deadlines.put_back(partition, deadline);
+                instance.indexes.deadlines.put_back(partition, deadline);
             }
             Taken::Request(number) => self.users.requests[number].under_way = false,
         }
@@ -267,10 +267,10 @@ impl World {
         }
         let partitions = self.store.partitions();
         let relay = self.checkpoint(at, "relay").await.cursor(partitions);
-        let deadlines = self.checkpoint(at, "deadlines").await;
+        let indexes = self.checkpoint(at, "indexes").await;
         let instance = &mut self.instances[at];
         instance.relay = relay;
-        (instance.deadlines, instance.read) = DeadlineIndex::restore(deadlines, partitions);
+        (instance.indexes, instance.read) = Indexes::restore(indexes, partitions);
         let name = instance.name.clone();
         self.say(|| format!("{name} crashes"));
     }
@@ -292,11 +292,11 @@ impl World {
         self.save(at, "relay", &checkpoint).await;
     }
 
-    /// Saves the index of deadlines of an instance.
+    /// Saves the indexes of an instance.
     pub(crate) async fn save_deadlines(&mut self, at: usize) {
         let instance = &self.instances[at];
-        let checkpoint = instance.deadlines.checkpoint(&instance.read);
-        self.save(at, "deadlines", &checkpoint).await;
+        let checkpoint = instance.indexes.checkpoint(&instance.read);
+        self.save(at, "indexes", &checkpoint).await;
     }
 
     async fn save(&mut self, at: usize, what: &str, checkpoint: &Checkpoint) {
@@ -359,7 +359,7 @@ impl World {
         let (entries, cursor) = self.read(kind, &instance.read.clone(), limit).await;
         let instance = &mut self.instances[at];
         for entry in &entries {
-            instance.deadlines.apply(entry);
+            instance.indexes.apply(entry);
         }
         instance.read = cursor;
         !entries.is_empty()
@@ -368,7 +368,10 @@ impl World {
     /// Lets an instance find out which deadlines are over; whether there was any.
     pub(crate) fn find_due(&mut self, at: usize, limit: usize) -> bool {
         let instance = &mut self.instances[at];
-        let due = instance.deadlines.take_due(instance.clock.now(), limit);
+        let due = instance
+            .indexes
+            .deadlines
+            .take_due(instance.clock.now(), limit);
         let found = !due.is_empty();
         self.tally.deadlines += due.len() as u64;
         let name = |due: &PendingDeadline| format!("{} of {}", due.name, due.instance);
@@ -433,7 +436,7 @@ impl World {
 
     /// When the next deadline is over that some instance knows of.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        let next = |instance: &Instance| instance.deadlines.next_due();
+        let next = |instance: &Instance| instance.indexes.deadlines.next_due();
         self.instances.iter().filter_map(next).min()
     }
 
@@ -457,5 +460,6 @@ fn name(input: &Input) -> String {
         }
         Input::Unreadable(found) => format!("what cannot be read: {}", found.reason),
         Input::Redrive { instance, .. } => format!("redrive of {instance}"),
+        Input::Discard { instance, .. } => format!("discard at {instance}"),
     }
 }

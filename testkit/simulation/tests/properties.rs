@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use contracts::{MessageId, MessageSet, ServiceName, shipment_suite};
 use event_store::{Entry, Visibility, outgoing};
 use jiff::{SignedDuration, Timestamp};
-use kernel::{Arrival, Content, Instance, NewRecord, Outcome, Record, Registry};
+use kernel::{Arrival, Backoff, Content, Instance, NewRecord, Outcome, Record, Registry};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use runtime::Runnable;
@@ -136,6 +136,7 @@ where
             name: input.name,
             content,
             whole: &|| panic!("nothing is parked here"),
+            retries: Backoff::NONE,
         };
         let before = self.instance.clone();
         match self.registry.handle(&mut self.instance, arrival, now) {
@@ -143,6 +144,7 @@ where
                 assert!(before.has_handled(input.id.uuid()));
                 assert_eq!(self.instance, before, "a duplicate adds nothing");
             }
+            Outcome::RetryDue => panic!("nothing is parked here"),
             outcome @ (Outcome::Decided(_) | Outcome::Refused(..) | Outcome::Parked(_)) => {
                 assert!(!before.has_handled(input.id.uuid()));
                 for record in outcome.into_records() {

@@ -72,7 +72,8 @@ fn effects(id: &str) -> BTreeMap<String, Effect> {
         Ending::BookingFails => Effect::CollectionRejected,
         Ending::Success | Ending::BookedLate => Effect::CollectionBooked,
     };
-    let legs = (1..=examples::demonstration(id).legs).map(|position| (leg(position), Effect::LegManifested));
+    let legs = (1..=examples::demonstration(id).legs)
+        .map(|position| (leg(position), Effect::LegManifested));
     legs.chain([(format!("{id}/collection"), booking)])
         .collect()
 }
