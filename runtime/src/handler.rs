@@ -13,7 +13,7 @@ use tracing::warn;
 use crate::care::{Care, Refused};
 use crate::decision::{Decision, Loaded};
 use crate::inbox::Failure;
-use crate::{Backoff, Clock, Input, Runnable, Settings};
+use crate::{Backoff, Clock, Health, Input, Runnable, Settings};
 
 /// What became of an input, now that it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +52,7 @@ pub struct Handler<P: Runnable> {
     clock: Arc<dyn Clock>,
     cache: quick_cache::unsync::Cache<StreamName, Loaded<P::State>>,
     retries: kernel::Backoff,
+    health: Health,
     stop: CancellationToken,
 }
 
@@ -93,8 +94,15 @@ impl<P: Runnable> Handler<P> {
             clock,
             cache,
             retries: settings.parking(),
+            health: Health::default(),
             stop,
         }
+    }
+
+    /// Whether it gets on.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.health.clone()
     }
 
     /// Handles a batch, in order within each instance, and answers for each input in the order given.
@@ -330,7 +338,10 @@ impl<P: Runnable> Handler<P> {
         let mut backoff = Backoff::for_servers();
         loop {
             let error = match call().await {
-                Ok(done) => return Ok(done),
+                Ok(done) => {
+                    self.health.set_blocked(false);
+                    return Ok(done);
+                }
                 Err(error @ event_store::Error::Unavailable(_)) => error,
                 Err(error) => {
                     warn!(service = %self.service, error = chain(&error), "the store refused to {what}");
@@ -338,6 +349,7 @@ impl<P: Runnable> Handler<P> {
                 }
             };
             warn!(service = %self.service, error = chain(&error), "cannot {what} now: trying again");
+            self.health.set_blocked(true);
             tokio::select! {
                 () = self.stop.cancelled() => return Err(Failure::Stopped),
                 () = backoff.wait() => {}

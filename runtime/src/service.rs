@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::indexes::IndexReader;
 use crate::parked::ParkedInstances;
 use crate::relay::Relay;
-use crate::{Clock, Handler, Inbox, Runnable, Settings, consumer};
+use crate::{Clock, Handler, Health, Inbox, Runnable, Settings, consumer};
 
 /// What a service runs on.
 #[derive(Clone)]
@@ -44,6 +44,7 @@ pub struct Service {
     name: contracts::ServiceName,
     kind: StreamKind,
     parked: ParkedInstances,
+    health: Health,
 }
 
 impl Service {
@@ -74,6 +75,7 @@ impl Service {
             name: name.clone(),
             kind: kind.clone(),
             parked: ParkedInstances::default(),
+            health: Health::default(),
         };
         let (inbox, waiting) = Inbox::new();
         let handler = Handler::new(
@@ -85,6 +87,7 @@ impl Service {
             &settings,
             service.abort.clone(),
         );
+        service.health = handler.health();
         let stop_handling = service.stop_handling.clone();
         service
             .handling
@@ -134,6 +137,12 @@ impl Service {
     #[must_use]
     pub fn kind(&self) -> &StreamKind {
         &self.kind
+    }
+
+    /// Whether it gets on with what it takes in.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.health.clone()
     }
 
     /// Its parked instances.

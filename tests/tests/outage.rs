@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde_json::Value;
+use sqlx::Connection;
+use sqlx::postgres::PgConnection;
 use system_tests::binaries::{PATIENCE, Process, SERVICES, eventually};
 use system_tests::client::Client;
 use system_tests::completeness;
@@ -63,6 +65,26 @@ impl Suite {
 
     fn client(&self) -> Client {
         Client::of(&[self.processes[0].url("")])
+    }
+
+    /// Lets the database take nothing more, or again, from every connection.
+    async fn read_only(&self, read_only: bool) {
+        let mut connection = PgConnection::connect(&self.database.url()).await.unwrap();
+        let change = format!(
+            "do $$ begin execute format('alter database %I set default_transaction_read_only = {read_only}',
+                current_database()); end $$"
+        );
+        const RECONNECT: &str = "select pg_terminate_backend(pid) from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid()";
+        for statement in [
+            "set default_transaction_read_only = false",
+            &change,
+            RECONNECT,
+        ] {
+            let done = sqlx::raw_sql(statement).execute(&mut connection).await;
+            done.unwrap();
+        }
+        connection.close().await.unwrap();
     }
 
     async fn get(&self, process: &Process, path: &str) -> (StatusCode, Value) {
@@ -184,6 +206,29 @@ async fn with_neither_they_wait_for_both() {
     suite.to_broker.restore().await;
     suite.not_ready("the event store").await;
     suite.to_database.restore().await;
+    suite.ready_soon().await;
+    suite.complete(&client, &all).await;
+}
+
+/// The database answers, and takes nothing: as when its disk is full.
+#[tokio::test]
+async fn a_database_that_only_reads_makes_the_services_not_ready_until_it_writes_again() {
+    let mut suite = Suite::start().await;
+    let client = suite.client();
+    let all = ids("READONLY");
+    suite.read_only(true).await;
+    let starting = client.start_all(&all);
+    let meanwhile = async {
+        let process = &suite.processes[0];
+        eventually("it says that nothing is taken", PATIENCE, async || {
+            let (_, problem) = suite.get(process, "/health/ready").await;
+            let detail = problem["detail"].as_str()?;
+            detail.contains("does not take").then_some(())
+        })
+        .await;
+        suite.read_only(false).await;
+    };
+    tokio::join!(starting, meanwhile);
     suite.ready_soon().await;
     suite.complete(&client, &all).await;
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use event_store::{Entry, Error, EventStore, StreamKind, StreamName};
-use runtime::{Failure, Handled, Inbox, Input, ParkedInstances, Service};
+use runtime::{Failure, Handled, Health, Inbox, Input, ParkedInstances, Service};
 use tokio::time::timeout;
 
 use crate::Problem;
@@ -16,6 +16,7 @@ pub(crate) struct Listed {
     inbox: Inbox,
     pub(crate) kind: StreamKind,
     pub(crate) parked: ParkedInstances,
+    health: Health,
 }
 
 /// The services that are hosted here.
@@ -40,6 +41,7 @@ impl Directory {
             inbox,
             kind: service.kind().clone(),
             parked: service.parked(),
+            health: service.health(),
         };
         self.services.insert(service.name().to_string(), listed);
     }
@@ -49,6 +51,13 @@ impl Directory {
         self.services
             .iter()
             .map(|(name, listed)| (name.as_str(), listed))
+    }
+
+    /// A service that does not get on: the store does not take what it decides.
+    pub(crate) fn blocked(&self) -> Option<&str> {
+        let mut all = self.all();
+        let blocked = all.find(|(_, listed)| listed.health.is_blocked());
+        blocked.map(|(name, _)| name)
     }
 
     /// The service of this name.

@@ -62,6 +62,7 @@ async fn live() -> Json<Value> {
 struct Shared {
     store: Arc<dyn EventStore>,
     bus: Arc<dyn MessageBus>,
+    directory: Arc<Directory>,
 }
 
 /// Adds health, what is parked, and the streams, to the routes of the services that are hosted
@@ -74,8 +75,12 @@ pub(crate) fn router(
     settings: &Http,
     access: Access,
 ) -> Router {
-    let shared = Arc::new(Shared { store, bus });
     let directory = Arc::new(directory);
+    let shared = Arc::new(Shared {
+        store,
+        bus,
+        directory: directory.clone(),
+    });
     let routes = Router::new()
         .route(LIVE, get(live))
         .route("/health/ready", get(ready))
@@ -111,7 +116,12 @@ async fn ready(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, Problem
             .is_ok_and(|answer| answer.is_ok())
     };
     match tokio::join!(store, bus) {
-        (true, true) => Ok(Json(json!({ "status": "ready" }))),
+        (true, true) => match shared.directory.blocked() {
+            None => Ok(Json(json!({ "status": "ready" }))),
+            Some(service) => Err(Problem::unavailable(format!(
+                "the event store answers, but does not take what {service} decides"
+            ))),
+        },
         (false, true) => Err(Problem::unavailable("the event store does not answer")),
         (true, false) => Err(Problem::unavailable("the message bus does not answer")),
         (false, false) => Err(Problem::unavailable(
