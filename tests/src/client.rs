@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::future::join_all;
-use reqwest::StatusCode;
+use reqwest::{RequestBuilder, StatusCode};
 use serde_json::Value;
 
 use crate::binaries::{eventually, http_client};
@@ -70,7 +70,7 @@ impl Client {
         }
     }
 
-    /// How many starts were not answered, or with `503`, up to now; each was tried again.
+    /// How many requests were not answered, or with `503`, up to now; each was tried again.
     #[must_use]
     pub fn unanswered(&self) -> usize {
         self.unanswered.load(Ordering::Relaxed)
@@ -90,7 +90,8 @@ impl Client {
     /// # Panics
     /// When one is not accepted in time, or refused.
     pub async fn start_all(&self, ids: &[String]) {
-        join_all(ids.iter().enumerate().map(|(nth, id)| self.start(id, nth))).await;
+        let starts = ids.iter().enumerate();
+        join_all(starts.map(|(nth, id)| self.start(id, nth))).await;
     }
 
     /// Starts the demonstration of one, at the `nth` address first; tries again at the next, with the
@@ -99,42 +100,64 @@ impl Client {
     /// # Panics
     /// When it is not accepted in time, or refused.
     pub async fn start(&self, id: &str, nth: usize) {
-        self.ask_for(id, nth).await;
-        self.accepted.lock().unwrap().push(id.to_owned());
+        self.start_from(id, None, nth).await;
     }
 
-    /// Starts one that was accepted once more, as a user who has lost the answer.
+    /// The same from this body, where there is one.
     ///
     /// # Panics
     /// When it is not accepted in time, or refused.
-    pub async fn start_again(&self, id: &str, nth: usize) {
-        self.ask_for(id, nth).await;
+    pub async fn start_from(&self, id: &str, body: Option<&Value>, nth: usize) {
+        self.start_again(id, body, nth).await;
+        self.accepted.lock().unwrap().push(id.to_owned());
     }
 
-    async fn ask_for(&self, id: &str, mut nth: usize) {
-        let what = format!("{id} is accepted");
+    /// The same for one that was accepted before, as by a user who has lost the answer.
+    ///
+    /// # Panics
+    /// When it is not accepted in time, or refused.
+    pub async fn start_again(&self, id: &str, body: Option<&Value>, nth: usize) {
+        let path = match body {
+            Some(_) => "/shipments".to_owned(),
+            None => format!("/{id}"),
+        };
+        self.post(id, &path, body, StatusCode::ACCEPTED, nth).await;
+    }
+
+    /// Cancels one.
+    ///
+    /// # Panics
+    /// When that is not done in time, or refused.
+    pub async fn cancel(&self, id: &str, nth: usize) {
+        let path = format!("/shipments/{id}/cancel");
+        self.post(id, &path, None, StatusCode::OK, nth).await;
+    }
+
+    /// Sends the same until it is answered.
+    async fn post(
+        &self,
+        id: &str,
+        path: &str,
+        body: Option<&Value>,
+        answer: StatusCode,
+        mut nth: usize,
+    ) {
+        let what = format!("POST {path} for {id} is answered");
         eventually(&what, self.patience.acceptance, async || {
-            let address = &self.addresses[nth % self.addresses.len()];
+            let url = format!("{}{path}", self.addresses[nth % self.addresses.len()]);
             nth += 1;
-            let accepted = self.is_accepted(address, id).await;
-            if !accepted {
-                self.unanswered.fetch_add(1, Ordering::Relaxed);
-                tokio::time::sleep(self.patience.pause).await;
+            let mut request = self.http.post(url).header("idempotency-key", "once");
+            if let Some(body) = body {
+                request = request.json(body);
             }
-            accepted.then_some(())
+            if answered(id, request, answer).await {
+                return Some(());
+            }
+            self.unanswered.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(self.patience.pause).await;
+            None
         })
         .await;
-    }
-
-    async fn is_accepted(&self, address: &str, id: &str) -> bool {
-        let Ok(answer) = self.http.post(format!("{address}/{id}")).send().await else {
-            return false;
-        };
-        match answer.status() {
-            StatusCode::ACCEPTED => true,
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => false,
-            other => panic!("{id}: {other}: {}", answer.text().await.unwrap_or_default()),
-        }
     }
 
     /// The outcome of a shipment; `None` when nobody answers, or nobody knows it.
@@ -166,5 +189,17 @@ impl Client {
             outcomes.push(outcome.await);
         }
         outcomes
+    }
+}
+
+/// Whether there was this answer; any other but one that asks for patience is a fault.
+async fn answered(id: &str, request: RequestBuilder, expected: StatusCode) -> bool {
+    let Ok(answer) = request.send().await else {
+        return false;
+    };
+    match answer.status() {
+        status if status == expected => true,
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => false,
+        other => panic!("{id}: {other}: {}", answer.text().await.unwrap_or_default()),
     }
 }

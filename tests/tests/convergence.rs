@@ -157,9 +157,9 @@ async fn every_order_and_every_repetition_ends_right() {
             for kind in ["Process", "Shipment", "Collection"] {
                 let found = public_events(&*store, id, kind).await;
                 let expectation = Expectation::of(id);
-                let right = expectation.histories(kind);
+                let found: Vec<_> = found.iter().map(String::as_str).collect();
                 assert!(
-                    right.iter().any(|history| *history == found),
+                    expectation.histories(kind).allow(kind, &found),
                     "{id}-{kind}, seed {seed}: {found:?}"
                 );
             }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use system_tests::examples::{ending, is_domestic};
+use system_tests::examples::is_domestic;
+use system_tests::expectation::Expectation;
 
 use crate::field::Inflicted;
 
@@ -70,7 +71,7 @@ impl Report {
                 "international"
             };
             let count = shipments
-                .entry(format!("{:?}, {country}", ending(id)))
+                .entry(format!("{}, {country}", Expectation::of(id).name))
                 .or_default();
             count.started += 1;
             if let Some(end) = ends.get(id) {
@@ -194,7 +195,7 @@ mod tests {
         assert_eq!(report.all_ended_after_s, Some(2.0));
         assert_eq!(report.longest_shipment_s, Some(10.0));
         assert_eq!(report.injuries["service killed"], 2);
-        assert_eq!(report.shipments["Success, domestic"].ended, 2);
+        assert_eq!(report.shipments["success, domestic"].ended, 2);
         assert!(report.to_string().contains("FAILED"));
     }
 }
