@@ -59,7 +59,7 @@ impl EventStoreDb {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the server does not answer: try again. [`Error::Refused`] when the
-    /// connection string is none, the server refuses the user or is too old, or, with
+    /// connection string is not valid, the server refuses the user or is too old, or, with
     /// [`event_store::PartitionsDiffer`], when the log was begun with another number of partitions.
     pub async fn connect(settings: &Settings, partitions: Partitions) -> Result<Self, Error> {
         settings.check_prefix()?;

@@ -39,7 +39,7 @@ impl PostgresEventStore {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database cannot be reached: try again. [`Error::Refused`]
-    /// when the URL is none, or, with [`event_store::PartitionsDiffer`], when the database was set up with
+    /// when the URL is not valid, or, with [`event_store::PartitionsDiffer`], when the database was set up with
     /// another number of partitions.
     pub async fn connect(settings: &Settings, partitions: Partitions) -> Result<Self, Error> {
         let options = settings.options()?;
