@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use runtime::Clock;
 
+use crate::Chance;
 use crate::gate::{Call, Verdict, open};
 use crate::instance::{Queued, Taken};
 use crate::world::World;
@@ -20,6 +21,7 @@ enum Action {
     SaveDeadlines,
     ArriveLate,
     Crash,
+    Care,
 }
 
 /// The most inputs that are handed in at once.
@@ -41,6 +43,7 @@ impl World {
             (Action::SaveDeadlines, 2),
             (Action::ArriveLate, 2),
             (Action::Crash, self.weather.crashes),
+            (Action::Care, usize::from(self.weather.poisons)),
         ];
         let action = self.chance.weighted(&actions);
         let able: Vec<usize> = (0..self.instances.len())
@@ -72,6 +75,11 @@ impl World {
             Action::SaveDeadlines => self.save_deadlines(at).await,
             Action::ArriveLate => self.arrive_late(at).await,
             Action::Crash => self.crash(at).await,
+            Action::Care => {
+                if let Some(care) = self.care(at, Chance::below) {
+                    self.begin(at, vec![Taken::Care(care)]).await;
+                }
+            }
         }
     }
 
@@ -90,6 +98,7 @@ impl World {
                 let next = instance.indexes.deadlines.next_due();
                 next.is_some_and(|due| due <= instance.clock.now())
             }
+            Action::Care => !instance.is_working() && !instance.indexes.parked.is_empty(),
             Action::ArriveLate => !open(&instance.gate).late.is_empty(),
             Action::Relay
             | Action::ReadDeadlines

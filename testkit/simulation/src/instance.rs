@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use contracts::Envelope;
+use contracts::{Envelope, MessageId};
 use event_store::{Cursor, EventStore};
 use event_store_memory::MemoryEventStore;
 use jiff::{SignedDuration, Timestamp};
-use runtime::{Clock, Indexes, PendingDeadline};
+use runtime::{Clock, Indexes, Input, PendingDeadline};
 use testkit::ManualClock;
 
 use crate::gate::{Gate, GatedStore};
@@ -28,6 +28,35 @@ pub(crate) enum Taken {
     Deadline(PendingDeadline),
     /// A user's, by its number.
     Request(usize),
+    Care(Care),
+}
+
+/// What a person does about an instance that is parked.
+#[derive(Clone, Debug)]
+pub(crate) struct Care {
+    pub(crate) request_id: MessageId,
+    pub(crate) instance: String,
+    /// The input that is given up; else it is tried again.
+    pub(crate) discards: Option<MessageId>,
+}
+
+impl Care {
+    pub(crate) fn input(&self) -> Input {
+        let (request_id, instance) = (self.request_id, self.instance.clone());
+        match self.discards {
+            Some(input_id) => Input::Discard {
+                request_id,
+                instance,
+                input_id,
+                actor: None,
+            },
+            None => Input::Redrive {
+                request_id,
+                instance,
+                actor: None,
+            },
+        }
+    }
 }
 
 pub(crate) struct Work {

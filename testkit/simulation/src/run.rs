@@ -106,7 +106,7 @@ async fn run(mut chance: Chance, bounds: Bounds, traced: bool) -> anyhow::Result
     if !world.users.are_answered() {
         broken.push("a user waits for an answer".to_owned());
     }
-    let found = check::all(&logs, &world.users, world.weather.patient, &world.topology);
+    let found = check::all(&logs, &world);
     broken.extend(found.broken);
     let tally = Tally {
         shipments: bounds.shipments as u64,

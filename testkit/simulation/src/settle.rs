@@ -24,7 +24,7 @@ impl World {
         }
         for _ in 0..MOST_ROUNDS {
             self.step += 1;
-            if self.settle_round().await {
+            if self.settle_round().await || self.care_for_all().await {
                 continue;
             }
             let now = self.clock.now();
@@ -45,6 +45,21 @@ impl World {
             }
         }
         self.broken.push("it does not come to rest".to_owned());
+    }
+
+    /// Whether there was anything parked that nobody can read.
+    async fn care_for_all(&mut self) -> bool {
+        let mut busy = false;
+        for at in 0..self.instances.len() {
+            let discards = self
+                .care(at, |_, _| 0)
+                .filter(|care| care.discards.is_some());
+            if let Some(care) = discards {
+                self.begin(at, vec![Taken::Care(care)]).await;
+                busy = true;
+            }
+        }
+        busy
     }
 
     /// Whether there was anything to do.

@@ -30,6 +30,10 @@ pub struct Tally {
     pub deadlines: u64,
     /// Deadlines that were reported when they were no longer pending.
     pub deadline_races: u64,
+    /// Inputs that were parked.
+    pub parked: u64,
+    /// Parked inputs that were handled after all.
+    pub unparked: u64,
     /// Steps that failed because a deadline had passed.
     pub timeouts: u64,
 }
@@ -48,6 +52,8 @@ impl AddAssign for Tally {
         self.late_appends += other.late_appends;
         self.deadlines += other.deadlines;
         self.deadline_races += other.deadline_races;
+        self.parked += other.parked;
+        self.unparked += other.unparked;
         self.timeouts += other.timeouts;
     }
 }
@@ -67,6 +73,8 @@ impl fmt::Display for Tally {
             ("appends that came late", self.late_appends),
             ("deadlines reported", self.deadlines),
             ("  no longer pending", self.deadline_races),
+            ("inputs parked", self.parked),
+            ("  and handled later", self.unparked),
             ("steps that timed out", self.timeouts),
         ];
         for (name, count) in lines {

@@ -1,4 +1,5 @@
-//! Users, who start shipments, repeat themselves, change their minds, and see to what has failed.
+//! Users, who start shipments, repeat themselves, change their minds, and see to what has failed; and what
+//! somebody sends that nobody can read.
 
 use contracts::process::{
     AmendShipmentLegs, CancelShipment, ProcessShipment, RebookCollection, RegenerateDocuments,
@@ -13,6 +14,7 @@ use runtime::Input;
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
+use crate::weather::Weather;
 use crate::{Bounds, Chance};
 
 /// Something that a user wants to be answered.
@@ -34,7 +36,12 @@ pub(crate) struct Request {
 #[derive(Clone, Debug)]
 pub(crate) struct Users {
     pub(crate) requests: Vec<Request>,
+    /// What nobody can read, with the number of the service that it goes to.
+    pub(crate) poisons: Vec<(usize, Envelope)>,
 }
+
+/// How many services there are.
+const SERVICES: usize = 4;
 
 /// The carriers that behave in a way of their own; their ids end with this.
 const SPECIAL: u128 = 0x0000_0000_0000_4000_8000_0000_0000_0000;
@@ -42,16 +49,18 @@ const SPECIAL: u128 = 0x0000_0000_0000_4000_8000_0000_0000_0000;
 const NEVER_ANSWERS: u128 = 2;
 
 impl Users {
-    /// So many shipments, of every kind; for some of them, a second start with another body. With
-    /// `operations`, people ask for more, at any moment. In a `patient` run every carrier answers.
+    /// So many shipments, of every kind; for some of them, a second start with another body. The weather
+    /// says whether people ask for more, at any moment, and whether every carrier answers.
     pub(crate) fn drawn(
         chance: &mut Chance,
         bounds: Bounds,
-        (patient, operations): (bool, bool),
+        weather: &Weather,
         now: Timestamp,
     ) -> anyhow::Result<Self> {
+        let (patient, operations) = (weather.patient, weather.operations);
         let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
         let mut requests = Vec::new();
+        let mut poisons = Vec::new();
         for number in 0..bounds.shipments {
             let ending = chance.one_of(&['0', '1', '2', '3', '3', 'X', 'X']);
             let id = ShipmentId::parse(format!("S{number:03}_{ending}"))?;
@@ -61,6 +70,12 @@ impl Users {
                 other.legs[0].sender = "another sender".to_owned();
                 requests.push(Request::start(other, now)?);
             }
+            if weather.poisons && chance.one_in(3) {
+                let nth = chance.below(SERVICES);
+                let message_id = MessageId::derive(&[id.as_str(), "poison"]);
+                let data = to_raw_value(&())?;
+                poisons.push((nth, message(&id, message_id, "NobodyKnowsThis", data, now)));
+            }
             if !operations {
                 continue;
             }
@@ -69,7 +84,7 @@ impl Users {
                 requests.push(operation(chance, &id, nth, step, (patient, today, now))?);
             }
         }
-        Ok(Self { requests })
+        Ok(Self { requests, poisons })
     }
 
     /// Whether every user knows that what was asked for is stored.

@@ -14,6 +14,8 @@ pub(crate) struct Weather {
     pub(crate) patient: bool,
     /// Whether people ask for more than a start.
     pub(crate) operations: bool,
+    /// Whether messages come that nobody can read.
+    pub(crate) poisons: bool,
     /// Whether collections are booked without waiting for the evening before.
     book_immediately: bool,
     /// How long carriers take to answer.
@@ -47,6 +49,7 @@ impl Weather {
         Self {
             patient,
             operations: chance.one_in(2),
+            poisons: chance.one_in(2),
             book_immediately: !chance.one_in(3),
             carrier_delay_ms: chance.one_of(&[500, 0, 5, 60_000]),
             books_late_after_ms: chance.one_of(&[2_000, 1, 3_600_000]),
@@ -69,6 +72,7 @@ impl Weather {
         Self {
             patient: true,
             operations: false,
+            poisons: false,
             book_immediately: true,
             carrier_delay_ms: 500,
             books_late_after_ms: 2_000,

@@ -14,7 +14,7 @@ use testkit::ManualClock;
 use tokio::time::Duration;
 
 use crate::gate::{Call, Verdict, open};
-use crate::instance::{Doing, Instance, Queued, Taken, Work};
+use crate::instance::{Care, Doing, Instance, Queued, Taken, Work};
 use crate::tally::Tally;
 use crate::trace::Trace;
 use crate::users::Users;
@@ -40,6 +40,8 @@ pub(crate) struct World {
     /// What waits for each service.
     pub(crate) queues: Vec<Vec<Queued>>,
     pub(crate) users: Users,
+    /// What people have done about parked instances, with the number of the service.
+    pub(crate) cares: Vec<(usize, Care)>,
     pub(crate) store: Arc<MemoryEventStore>,
     pub(crate) clock: Arc<ManualClock>,
     /// What should not have happened.
@@ -57,12 +59,7 @@ impl World {
         traced: bool,
     ) -> anyhow::Result<Self> {
         let beginning = BEGINNING.parse()?;
-        let users = Users::drawn(
-            &mut chance,
-            bounds,
-            (weather.patient, weather.operations),
-            beginning,
-        )?;
+        let users = Users::drawn(&mut chance, bounds, &weather, beginning)?;
         let topology = shipment_suite();
         let services = services(&topology, &weather.settings()?)?;
         let store = Arc::new(MemoryEventStore::new(Partitions::default()));
@@ -75,12 +72,20 @@ impl World {
             }
         }
         let start = Cursor::start(store.partitions());
+        let mut queues: Vec<Vec<Queued>> = services.iter().map(|_| Vec::new()).collect();
+        for (service, message) in &users.poisons {
+            queues[*service].push(Queued {
+                message: message.clone(),
+                not_before: chance.below(bounds.steps.max(1) as usize) as u64,
+            });
+        }
         let mut world = Self {
             chance,
             trace: Trace::new(traced),
             tally: Tally::default(),
             step: 0,
-            queues: services.iter().map(|_| Vec::new()).collect(),
+            queues,
+            cares: Vec::new(),
             recorded: vec![(HashSet::new(), start); services.len()],
             services,
             instances,
@@ -120,6 +125,7 @@ impl World {
                 Taken::Request(number) => {
                     Input::Message(self.users.requests[*number].message.clone())
                 }
+                Taken::Care(care) => care.input(),
                 // A deadline is text and a time, and can always be written as JSON.
                 Taken::Deadline(deadline) => match Input::deadline_passed(service, deadline) {
                     Ok(input) => input,
@@ -204,7 +210,7 @@ impl World {
         let id = match &taken {
             Taken::Message(queued) => Some(queued.message.id),
             Taken::Request(number) => Some(self.users.requests[*number].message.id),
-            Taken::Deadline(_) => None,
+            Taken::Deadline(_) | Taken::Care(_) => None,
         };
         if let Some(id) = id
             && !self.recorded[service].0.contains(&id)
@@ -222,10 +228,9 @@ impl World {
                 self.tally.deadline_races +=
                     u64::from(matches!(refusal, Refusal::DeadlineNotPending(_)));
             }
-            Handled::Parked | Handled::Redriven { .. } | Handled::NotDiscarded(_) => {
-                let what = format!("{} made {handled:?} of {taken:?}", self.instances[at].name);
-                self.broken.push(what);
-            }
+            Handled::Parked => self.tally.parked += 1,
+            Handled::Redriven { handled, .. } => self.tally.unparked += *handled as u64,
+            Handled::NotDiscarded(_) => {}
         }
         if let Taken::Request(number) = taken {
             let request = &mut self.users.requests[number];
@@ -247,6 +252,8 @@ impl World {
                 instance.indexes.deadlines.put_back(partition, deadline);
             }
             Taken::Request(number) => self.users.requests[number].under_way = false,
+            // Whoever is not answered looks again.
+            Taken::Care(_) => {}
         }
     }
 
@@ -260,7 +267,7 @@ impl World {
             drop(work.future);
             for taken in work.taken {
                 match taken {
-                    Taken::Deadline(_) => {}
+                    Taken::Deadline(_) | Taken::Care(_) => {}
                     taken @ (Taken::Message(_) | Taken::Request(_)) => self.hand_back(at, taken),
                 }
             }
@@ -432,6 +439,32 @@ impl World {
         let outcome = self.store.append(&late).await;
         let name = self.instances[at].name.clone();
         self.say(|| format!("an append of {name} arrives late: {outcome:?}"));
+    }
+
+    /// What a person does who looks at what an instance of a service says is parked, and chooses by `nth`:
+    /// what nobody can read is given up, anything else is tried again.
+    pub(crate) fn care(
+        &mut self,
+        at: usize,
+        nth: impl FnOnce(&mut Chance, usize) -> usize,
+    ) -> Option<Care> {
+        let instance = &self.instances[at];
+        let parked = instance.indexes.parked.page(None, usize::MAX);
+        if parked.is_empty() {
+            return None;
+        }
+        let summary = &parked[nth(&mut self.chance, parked.len())];
+        let first = summary.first.id;
+        let poisons = &mut self.users.poisons.iter();
+        let is_poison = poisons.any(|(_, poison)| poison.id == first);
+        let told = [first.to_string(), self.cares.len().to_string()];
+        let care = Care {
+            request_id: MessageId::derive(&["care", &told[0], &told[1]]),
+            instance: summary.instance.clone(),
+            discards: is_poison.then_some(first),
+        };
+        self.cares.push((instance.service, care.clone()));
+        Some(care)
     }
 
     /// When the next deadline is over that some instance knows of.

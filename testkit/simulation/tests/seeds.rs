@@ -56,6 +56,7 @@ fn every_seed_holds() {
             "deadlines that were no longer pending",
             tally.deadline_races,
         ),
+        ("parked inputs", tally.parked),
         ("steps that timed out", tally.timeouts),
     ] {
         assert!(enough(count), "only {count} {what}");

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use event_store::Entry;
+use event_store::{Entry, Visibility};
 use serde_json::Value;
 
 use super::History;
@@ -45,7 +45,7 @@ impl Books {
     pub(super) fn of(history: &History<'_>, shipment: &str, broken: &mut Vec<String>) -> Self {
         let mut books = Self::default();
         for entry in history.stream("Carrier", shipment) {
-            if entry.content.type_name != "TriggerIgnored" {
+            if entry.content.metadata.visibility == Visibility::Public {
                 books.enter(&entry.content.type_name, &data(entry), broken);
             }
         }

@@ -7,16 +7,13 @@ use event_store::outgoing;
 
 use super::{History, deadline_input};
 use crate::users::Users;
+use crate::world::World;
 
 /// An input of a stream: the kind of the stream, its instance, and the id.
 type Input<'a> = (&'a str, String, MessageId);
 
-pub(super) fn is_complete(
-    history: &History<'_>,
-    users: &Users,
-    topology: &Topology,
-    broken: &mut Vec<String>,
-) {
+pub(super) fn is_complete(history: &History<'_>, world: &World, broken: &mut Vec<String>) {
+    let (users, topology) = (&world.users, &world.topology);
     let handled: HashSet<Input<'_>> = history
         .entries()
         .map(|entry| {
@@ -41,6 +38,13 @@ pub(super) fn is_complete(
             let id = deadline_input(entry.content.id, name);
             known.insert((entry.stream.kind(), entry.stream.instance().to_owned(), id));
         }
+    }
+    let kind = |service: usize| world.services[service].contract.stream_kind;
+    for (service, care) in &world.cares {
+        known.insert((kind(*service), care.instance.clone(), care.request_id));
+    }
+    for (service, poison) in &users.poisons {
+        known.insert((kind(*service), poison.subject.clone(), poison.id));
     }
     for (kind, instance, id) in handled.difference(&known) {
         broken.push(format!("{instance}-{kind} handled {id}, which nobody sent"));

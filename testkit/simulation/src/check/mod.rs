@@ -8,10 +8,10 @@ mod streams;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use contracts::{MessageId, Topology};
+use contracts::MessageId;
 use event_store::{Entry, Visibility};
 
-use crate::users::Users;
+use crate::world::World;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -70,22 +70,18 @@ impl<'a> History<'a> {
     }
 }
 
-/// Checks everything. In a run in which everyone is `patient`, nothing may time out.
-pub(crate) fn all(
-    logs: &BTreeMap<&'static str, Vec<Entry>>,
-    users: &Users,
-    patient: bool,
-    topology: &Topology,
-) -> Found {
+/// Checks everything.
+pub(crate) fn all(logs: &BTreeMap<&'static str, Vec<Entry>>, world: &World) -> Found {
     let history = History::new(logs);
     let mut found = Found::default();
     for (kind, log) in logs {
         streams::log_is_in_order(kind, log, &mut found.broken);
     }
-    streams::are_sound(&history, &mut found.broken);
-    delivery::is_complete(&history, users, topology, &mut found.broken);
+    streams::are_sound(&history, &world.users, &mut found.broken);
+    delivery::is_complete(&history, world, &mut found.broken);
     carriers::did_what_was_asked(&history, &mut found.broken);
-    outcome::is_as_asked(&history, users, patient, &mut found);
+    // Where everyone is patient, nothing may time out.
+    outcome::is_as_asked(&history, &world.users, world.weather.patient, &mut found);
     found
 }
 

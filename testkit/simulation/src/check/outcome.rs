@@ -89,7 +89,7 @@ fn asked_only_to_start(users: &Users, id: &str) -> bool {
 fn is_refused(stream: &[&Entry], input: MessageId) -> bool {
     let of_input = |entry: &&&Entry| entry.content.metadata.input_id == input;
     let mut entries = stream.iter().filter(of_input);
-    entries.all(|entry| entry.content.type_name == "TriggerIgnored")
+    entries.all(|entry| ["TriggerIgnored", "InputParked"].contains(&&*entry.content.type_name))
 }
 
 /// Deadlines that are over when all goes well: the time to book, and that until which a failed booking
@@ -109,6 +109,7 @@ fn timed_out(history: &History<'_>, id: &str) -> Vec<(&'static str, String)> {
             if entry.content.type_name != "TriggerIgnored"
                 && let Some(name) = deadlines.remove(&metadata.input_id)
                 && !NO_TIMEOUT.contains(&(kind, name.as_str()))
+                && name != kernel::PARKED_INPUT_RETRY
             {
                 timed_out.push((kind, name.clone()));
             }
