@@ -239,7 +239,15 @@ impl<P: Runnable> Handler<P> {
     async fn load(&mut self, groups: &[Group]) -> Vec<Result<Loaded<P::State>, Failure>> {
         let cached: Vec<Option<Loaded<P::State>>> = groups
             .iter()
-            .map(|group| self.cache.remove(&group.stream).map(|(_, loaded)| loaded))
+            .map(|group| {
+                let (_, loaded) = self.cache.remove(&group.stream)?;
+                // What a person asks of parked inputs may come to nothing, and then no conflict would tell
+                // that another instance of the service has parked them since.
+                let asked = |(_, input): &(usize, Input)| {
+                    matches!(input, Input::Redrive { .. } | Input::Discard { .. })
+                };
+                (!group.inputs.iter().any(asked)).then_some(loaded)
+            })
             .collect();
         let missing: Vec<StreamName> = groups
             .iter()

@@ -209,7 +209,9 @@ fn create(state: &State, request: &CollectionRequest) -> Result<CollectionEvent,
         Progress::New | Progress::Scheduled | Progress::WithCarrier => {
             Err(Refusal::repeated("it is being booked already"))
         }
-        Progress::Cancelling | Progress::Cancelled | Progress::CancellationFailed => {
+        // Whoever still waits for it must hear that it will not come.
+        Progress::Cancelled => Ok(failed(request.round, "the booking was cancelled")),
+        Progress::Cancelling | Progress::CancellationFailed => {
             Err(Refusal::late("the booking was cancelled"))
         }
     }
@@ -219,6 +221,12 @@ fn create(state: &State, request: &CollectionRequest) -> Result<CollectionEvent,
 fn cancel(state: &State, round: Round) -> Result<CollectionEvent, Refusal> {
     if round < state.round {
         return Err(Refusal::late("it was begun anew meanwhile"));
+    }
+    // The booking is known to the carrier under the key of its round.
+    if round > state.round && state.may_be_booked {
+        return Err(Refusal::because(format!(
+            "nothing was booked in round {round}"
+        )));
     }
     if state.progress == Progress::Cancelling {
         return Err(Refusal::repeated("it is being cancelled already"));

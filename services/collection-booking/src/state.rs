@@ -78,6 +78,8 @@ impl State {
                 self.progress = Progress::Booked;
                 self.reference = Some(booked.booking_reference.clone());
             }
+            // What is cancelled stays cancelled.
+            E::Failed(_) if self.progress == Progress::Cancelled => {}
             E::Failed(failed) => {
                 self.progress = Progress::Failed;
                 self.failure = Some(failed.0.failure.clone());

@@ -199,7 +199,13 @@ fn manifest(state: &State, planned: &PlannedShipment) -> Result<Vec<ShipmentEven
     match state.progress {
         Progress::Manifested => Ok(vec![manifested(state)]),
         Progress::Failed => Ok(vec![manifestation_failed(state)]),
-        Progress::Cancelling(_) | Progress::Cancelled | Progress::CancellationFailed => {
+        // Whoever still waits for it must hear that it will not come.
+        Progress::Cancelled => Ok(vec![E::ManifestationFailed(ShipmentManifestationFailed {
+            failure: "ShipmentManifestation: it was cancelled".to_owned(),
+            round: planned.round,
+            legs_to_cancel: vec![],
+        })]),
+        Progress::Cancelling(_) | Progress::CancellationFailed => {
             Err(Refusal::late("its manifestation was cancelled"))
         }
         Progress::NotStarted | Progress::WaitsFor(_) => {
@@ -213,6 +219,12 @@ fn cancel(state: &State, round: Round) -> Result<ShipmentEvent, Refusal> {
     use ShipmentEvent as E;
     if round < state.round {
         return Err(Refusal::late("it was begun anew meanwhile"));
+    }
+    // The legs are known to their carriers under the keys of their round.
+    if round > state.round && !state.with_carrier.is_empty() {
+        return Err(Refusal::because(format!(
+            "nothing was manifested in round {round}"
+        )));
     }
     if matches!(state.progress, Progress::Cancelling(_)) {
         return Err(Refusal::repeated("its legs are being cancelled already"));

@@ -132,6 +132,8 @@ impl State {
                 }
             }
             E::Manifested(_) => self.progress = Progress::Manifested,
+            // What is cancelled stays cancelled.
+            E::ManifestationFailed(_) if self.progress == Progress::Cancelled => {}
             E::ManifestationFailed(failed) => {
                 self.round = failed.round;
                 self.progress = Progress::Failed;

@@ -64,6 +64,20 @@ pub(crate) fn decision(state: &State, input: &Input) -> Result<ProcessEvent, Ref
                 may_be_manifested: !failed.legs_to_cancel.is_empty(),
             })
         }
+        // Somebody else has cancelled what is still waited for.
+        Input::BookingCancelled(done)
+            if state.waits_for(Step::CollectionBooking) && done.0.round == state.rounds.booking =>
+        {
+            cancelled_by_others(Step::CollectionBooking)
+        }
+        Input::ManifestationCancelled(done)
+            if state.waits_for_manifested_legs() && done.0.round == state.rounds.manifestation =>
+        {
+            match state.step {
+                Some(step) => cancelled_by_others(step),
+                None => return Err(Refusal::because("it waits for nothing")),
+            }
+        }
         Input::BookingCancelled(done) => {
             waits_for(Step::BookingCancellation, done.0.round)?;
             E::BookingCancellationCompleted(CollectionBookingCancellationCompleted(Nothing {}))
@@ -89,6 +103,11 @@ pub(crate) fn decision(state: &State, input: &Input) -> Result<ProcessEvent, Ref
         Input::Retry(_) => operations::retry(state)?,
         Input::RegenerateDocuments(_) => operations::regenerate(state)?,
     })
+}
+
+fn cancelled_by_others(step: Step) -> ProcessEvent {
+    let why = format!("{}: it was cancelled by somebody else", step.name());
+    failure_of(step, Failure::because(why))
 }
 
 /// A step's deadline is over: it is asked for again, after a pause, until that was in vain often enough.

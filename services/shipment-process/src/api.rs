@@ -155,7 +155,10 @@ impl Api {
         is_same: fn(&ProcessShipment, &ProcessShipment) -> bool,
     ) -> Result<Option<Result<Response, Problem>>, Problem> {
         let instance = self.load(&start.shipment_id).await?;
-        let Some(started) = instance.state().and_then(|state| state.request.clone()) else {
+        let Some(started) = instance
+            .state()
+            .and_then(|state| state.first_request.clone())
+        else {
             return Ok(None);
         };
         let before = ProcessShipment {

@@ -70,7 +70,12 @@ pub fn registry(
 pub fn start(settings: &Settings, environment: &Environment) -> anyhow::Result<Hosted> {
     let process = &settings.shipment_process;
     let rebooking_window = SignedDuration::from_millis(process.rebooking_window_ms);
-    let registry = Arc::new(registry(steps(&process.steps), rebooking_window)?);
+    let mut steps = steps(&process.steps);
+    if !settings.collection_booking.book_immediately {
+        let timeout = &mut steps.collection_booking.timeout;
+        *timeout = timeout.saturating_add(BOOKING_AHEAD);
+    }
+    let registry = Arc::new(registry(steps, rebooking_window)?);
     let mut hosted = Hosted::start(&SERVICE, registry.clone(), environment)?;
     hosted.routes = api::router(api::Api {
         inbox: hosted.inbox.clone(),
@@ -89,15 +94,13 @@ const BOOKING_AHEAD: SignedDuration = SignedDuration::from_hours(8 * 24);
 /// How long each step is waited for, with these settings.
 #[must_use]
 pub fn steps(settings: &host::Steps) -> Steps {
-    let mut collection_booking = settings.collection_booking.patience();
-    collection_booking.timeout = collection_booking.timeout.saturating_add(BOOKING_AHEAD);
     Steps {
         customs_invoice: settings.customs_invoice.patience(),
         manifestation: settings.manifestation.patience(),
         labels: settings.labels.patience(),
         receipt: settings.receipt.patience(),
         combined_document: settings.combined_document.patience(),
-        collection_booking,
+        collection_booking: settings.collection_booking.patience(),
         booking_cancellation: settings.booking_cancellation.patience(),
         manifestation_cancellation: settings.manifestation_cancellation.patience(),
     }

@@ -111,7 +111,13 @@ impl ShipmentProcess {
             }
             E::Failed(_) if self.compensates_at_once(state) => compensate(),
 
-            E::LegsAmended(_) if state.status == Status::Running => customs_invoice(),
+            E::LegsAmended(_) if state.status == Status::Running => {
+                if self.customs_invoice {
+                    customs_invoice()
+                } else {
+                    manifestation()
+                }
+            }
             E::RebookingRequested(_) if state.may_be_booked => cancel_booking(),
             E::RebookingRequested(_) => booking(),
             E::Retried(retried) => match Step::named(&retried.step) {
@@ -119,8 +125,12 @@ impl ShipmentProcess {
                     cancel_booking()
                 }
                 Some(step) if step.undoes() => compensate(),
-                Some(Step::CustomsInvoice) => customs_invoice(),
                 Some(_) if state.anew == Some(Anew::Documents) => labels(),
+                Some(_) | None
+                    if self.customs_invoice && state.documents.customs_invoice.is_none() =>
+                {
+                    customs_invoice()
+                }
                 Some(_) | None => manifestation(),
             },
             E::CancellationRequested(_) if state.compensation != Compensation::Running => {

@@ -13,6 +13,8 @@ use crate::step::Step;
 pub struct State {
     /// What was asked for, as it was amended since.
     pub request: Option<ShipmentProcessStarted>,
+    /// What was asked for at first.
+    pub first_request: Option<ShipmentProcessStarted>,
     /// Where the process as a whole stands.
     pub status: Status,
     /// The step that it waits for; or, once it has failed, the step that failed.
@@ -174,6 +176,18 @@ impl State {
             && (self.status == Status::Running || (step.undoes() && self.is_undoing()))
     }
 
+    /// Whether it waits for the legs to be manifested, or for what is made of manifested legs.
+    pub(crate) fn waits_for_manifested_legs(&self) -> bool {
+        [
+            Step::Manifestation,
+            Step::Labels,
+            Step::Receipt,
+            Step::CombinedDocument,
+        ]
+        .into_iter()
+        .any(|step| self.waits_for(step))
+    }
+
     fn is_over(&self, step: Step) -> bool {
         match step {
             Step::CustomsInvoice => self.documents.customs_invoice.is_some(),
@@ -221,7 +235,10 @@ impl State {
     pub fn after(mut self, event: &ProcessEvent) -> Self {
         use ProcessEvent as E;
         match event {
-            E::Started(started) => self.request = Some(started.clone()),
+            E::Started(started) => {
+                self.request = Some(started.clone());
+                self.first_request = Some(started.clone());
+            }
             E::ManifestationAndDocumentsStarted(_) => {
                 self.manifestation_and_documents = Stage::Running;
             }
@@ -292,6 +309,8 @@ impl State {
                 if let Some(request) = &mut self.request {
                     request.legs.clone_from(&amended.legs);
                 }
+                // It is of other legs.
+                self.documents.customs_invoice = None;
                 self.round = amended.round;
             }
             E::RebookingRequested(requested) => {

@@ -380,6 +380,8 @@ const SHIPMENT: &[Successors] = &[
             "ShipmentReplanned",
             "CustomsInvoiceGenerated",
             "ShipmentLegManifestationStarted",
+            // Whoever asked for it hears that it will not come.
+            "ShipmentManifestationFailed",
         ],
     ),
 ];
@@ -421,6 +423,7 @@ const COLLECTION: &[Successors] = &[
             "CollectionBooked",
             "CollectionBookingCancellationStarted",
             "CollectionBookingCancelled",
+            "CollectionBookingInitialized",
         ],
     ),
     (
@@ -443,7 +446,11 @@ const COLLECTION: &[Successors] = &[
     ),
     (
         "CollectionBookingCancelled",
-        &["CollectionBookingInitialized"],
+        &[
+            "CollectionBookingInitialized",
+            // Whoever asked for it hears that it will not come.
+            "CollectionBookingSubprocessFailed",
+        ],
     ),
 ];
 

@@ -117,7 +117,17 @@ fn a_cancellation_that_overtakes_the_request_leaves_nothing_to_book() {
     given(process(true), [])
         .when(cancel(0))
         .then([cancelled(0)])
-        .and_refused(CreateCollectionBooking(request(27)), "was cancelled");
+        // Whoever asks for it hears that it will not come.
+        .and_when(CreateCollectionBooking(request(27)))
+        .then([failed("CollectionBooking: the booking was cancelled")])
+        .sends([]);
+}
+
+#[test]
+fn a_cancellation_of_a_round_that_was_never_booked_keeps_the_booking() {
+    given(process(true), collected_history())
+        .when(cancel(9))
+        .is_refused("nothing was booked in round 9");
 }
 
 #[test]

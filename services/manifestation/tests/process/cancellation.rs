@@ -157,11 +157,31 @@ fn a_cancellation_that_overtakes_the_request_leaves_nothing_to_manifest() {
         .then([cancelled(0)])
         .sends([])
         .and_refused(CreateShipment(planned(1)), "was cancelled")
-        .and_refused(ManifestShipment(planned(1)), "was cancelled")
         .and_refused(
             GenerateShipmentLabels(manifested_shipment()),
             "was cancelled",
         );
+}
+
+#[test]
+fn whoever_asks_for_what_was_cancelled_hears_that_it_will_not_come() {
+    given(process(), [])
+        .when(cancel(0))
+        .and_when(ManifestShipment(planned(1)))
+        .then([manifestation_failed(
+            "ShipmentManifestation: it was cancelled",
+            vec![],
+        )])
+        .sends([])
+        .and_when(cancel(0))
+        .then([cancelled(0)]);
+}
+
+#[test]
+fn a_cancellation_of_a_round_that_was_never_manifested_keeps_the_legs() {
+    given(process(), both_manifested())
+        .when(cancel(9))
+        .is_refused("nothing was manifested in round 9");
 }
 
 #[test]
