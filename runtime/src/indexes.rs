@@ -95,15 +95,13 @@ pub(crate) struct IndexReader {
     pub(crate) parked: ParkedInstances,
 }
 
-/// How often the indexes are saved, at most: what was not saved is read again from the log.
-const SAVE_EVERY: Duration = Duration::from_secs(5);
-
 impl IndexReader {
     /// Reports deadlines that are over, until `stop` is cancelled.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let reader = format!("indexes/{}", self.service);
         let mut wake_up = self.store.wake_ups(&self.kind);
         let poll = Duration::from_millis(self.settings.poll_interval_ms);
+        let save_every = Duration::from_millis(self.settings.index_interval_ms);
         let mut backoff = Backoff::for_servers();
         let Some(mut cursor) = self.load(&reader, &stop).await else {
             return;
@@ -145,7 +143,7 @@ impl IndexReader {
                 }
                 continue;
             }
-            if unsaved && saved_at.elapsed() >= SAVE_EVERY {
+            if unsaved && saved_at.elapsed() >= save_every {
                 self.save(&reader, &cursor).await;
                 unsaved = false;
                 saved_at = Instant::now();

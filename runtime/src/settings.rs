@@ -17,6 +17,9 @@ pub struct Settings {
     /// How often a reader saves where it stands, in milliseconds. After a crash it goes on from there,
     /// and repeats what came behind, which does no harm.
     pub checkpoint_interval_ms: u64,
+    /// How often an index over the log is saved, in milliseconds. It is larger than a place; what was
+    /// not saved is read again from the log.
+    pub index_interval_ms: u64,
     /// How long a service that stops may take to finish what it has accepted, in milliseconds.
     pub grace_period_ms: u64,
     /// How often an input that cannot be read or decided is tried again, before it waits for a person.
@@ -48,6 +51,7 @@ impl Default for Settings {
             cached_instances: 10_000,
             poll_interval_ms: 500,
             checkpoint_interval_ms: 250,
+            index_interval_ms: 5_000,
             grace_period_ms: 10_000,
             parking_retries: 5,
             parking_first_delay_ms: 1_000,

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use contracts::{MessageSet, Topology};
 use event_store::EventStore;
 use jiff::{SignedDuration, Timestamp};
-use message_bus_embedded::EmbeddedBus;
+use message_bus_embedded::{EmbeddedBus, Intervals};
 use runtime::{Environment, Handled, Inbox, ParkedInstance, ParkedSummary, Service};
 use support::{
     Tickets, contract, discard, garbage, memory, message, names, newer, older, redrive, registry,
     settings, stream, until,
 };
 use testkit::ManualClock;
+use testkit::faults::{Fault, Faults, Kind};
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
@@ -43,7 +44,11 @@ impl World {
         let environment = Environment {
             store: self.store.clone(),
             indexes: self.store.clone(),
-            bus: Arc::new(EmbeddedBus::new(self.store.clone(), topology)),
+            bus: Arc::new(EmbeddedBus::new(
+                self.store.clone(),
+                topology,
+                Intervals::default(),
+            )),
             clock: self.clock.clone(),
             settings: settings(),
         };
@@ -248,10 +253,7 @@ async fn the_list_tells_what_is_parked_in_pages_and_is_rebuilt_when_it_is_lost()
 
     // Saved, and lost: it tells the same.
     stop(service, inbox).await;
-    let forgetful: Arc<dyn EventStore> = Arc::new(testkit::FaultyStore::new(
-        world.store.clone(),
-        testkit::Cut::NoCheckpoints,
-    ));
+    let forgetful = Faults::always(Kind::SaveCheckpoint, Fault::Fail).store(world.store.clone());
     for store in [world.store.clone(), forgetful] {
         let world = World {
             store,

@@ -11,10 +11,11 @@ use contracts::{Envelope, ServiceName, Topology};
 use event_store::EventStore;
 use jiff::{SignedDuration, Timestamp};
 use message_bus::{Delivery, Error, MessageBus, Publisher, Receipt, Subscription};
-use message_bus_embedded::EmbeddedBus;
+use message_bus_embedded::{EmbeddedBus, Intervals};
 use runtime::{Clock, Environment, Handled, Inbox, Service, SystemClock};
 use support::{contract, envelope, memory, message, names, older, registry, settings, until};
 use testkit::ManualClock;
+use testkit::faults::{Fault, Faults, Kind};
 
 fn start(
     store: &Arc<dyn EventStore>,
@@ -37,6 +38,7 @@ fn embedded(store: &Arc<dyn EventStore>) -> Arc<dyn MessageBus> {
         Topology {
             services: vec![contract()],
         },
+        Intervals::default(),
     ))
 }
 
@@ -278,10 +280,7 @@ async fn a_relay_without_its_checkpoint_says_the_same_again_under_the_same_ids()
     let store = memory();
     let mut runs = Vec::new();
     for _ in 0..2 {
-        let forgetful: Arc<dyn EventStore> = Arc::new(testkit::FaultyStore::new(
-            store.clone(),
-            testkit::Cut::NoCheckpoints,
-        ));
+        let forgetful = Faults::always(Kind::SaveCheckpoint, Fault::Fail).store(store.clone());
         let (script, bus) = scripted(&store);
         let (service, inbox) = start(&forgetful, bus, clock());
         let opened = inbox.submit_one(message("Open", "A", 1)).await.unwrap();

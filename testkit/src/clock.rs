@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use runtime::{Clock, SystemClock};
+use runtime::Clock;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// A clock that stands still until it is moved.
 #[derive(Debug)]
@@ -43,10 +44,12 @@ impl Clock for ManualClock {
     }
 }
 
-/// A clock that goes as the machine's does, but began at a time of its own.
+/// A clock that goes as timers do, but began at a time of its own: where a test has paused them, they
+/// and this clock jump together.
 #[derive(Clone, Copy, Debug)]
 pub struct ShiftedClock {
-    shift: SignedDuration,
+    beginning: Timestamp,
+    since: Instant,
 }
 
 impl ShiftedClock {
@@ -54,7 +57,8 @@ impl ShiftedClock {
     #[must_use]
     pub fn beginning_at(time: Timestamp) -> Self {
         Self {
-            shift: time.duration_since(SystemClock.now()),
+            beginning: time,
+            since: Instant::now(),
         }
     }
 }
@@ -62,7 +66,8 @@ impl ShiftedClock {
 #[async_trait]
 impl Clock for ShiftedClock {
     fn now(&self) -> Timestamp {
-        SystemClock.now() + self.shift
+        let passed = i64::try_from(self.since.elapsed().as_micros()).unwrap_or(i64::MAX);
+        self.beginning + SignedDuration::from_micros(passed)
     }
 
     async fn sleep_until(&self, time: Timestamp) {

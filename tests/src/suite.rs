@@ -7,9 +7,8 @@ use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use event_store::EventStore;
 use host::{Base, Hosted, Settings, Start};
-use message_bus::MessageBus;
-use message_bus_embedded::EmbeddedBus;
-use runtime::{Clock, Environment};
+use message_bus_embedded::{EmbeddedBus, Intervals};
+use runtime::Environment;
 use serde_json::Value;
 use testkit::ShiftedClock;
 use tower::ServiceExt;
@@ -51,51 +50,53 @@ pub fn settings_with(more: &[(&str, &str)]) -> Settings {
     Settings::layered(Base::AllInOne, None, environment).expect("the settings fit")
 }
 
+/// The embedded bus of the suite over this store.
+#[must_use]
+pub fn embedded_bus(store: Arc<dyn EventStore>, settings: &Settings) -> EmbeddedBus {
+    let intervals = Intervals {
+        poll: Duration::from_millis(settings.runtime.poll_interval_ms),
+        checkpoint: Duration::from_millis(settings.runtime.checkpoint_interval_ms),
+    };
+    EmbeddedBus::new(store, contracts::shipment_suite(), intervals)
+}
+
+/// What services run on that are all in one process, over this store.
+///
+/// # Panics
+/// Never: the beginning is a time.
+#[must_use]
+pub fn embedded(store: &Arc<dyn EventStore>, settings: &Settings) -> Environment {
+    let begin = BEGINNING.parse().expect("a timestamp");
+    Environment {
+        store: store.clone(),
+        indexes: store.clone(),
+        bus: Arc::new(embedded_bus(store.clone(), settings)),
+        clock: Arc::new(ShiftedClock::beginning_at(begin)),
+        settings: settings.runtime.clone(),
+    }
+}
+
 impl Suite {
     /// Starts the services over this store, on the embedded bus.
     pub fn embedded(store: Arc<dyn EventStore>) -> Self {
-        let bus = Arc::new(EmbeddedBus::new(store.clone(), contracts::shipment_suite()));
-        let begin = BEGINNING.parse().expect("a timestamp");
-        Self::start(
-            store,
-            bus,
-            Arc::new(ShiftedClock::beginning_at(begin)),
-            &settings(),
-        )
+        let settings = settings();
+        Self::start(&embedded(&store, &settings), &settings)
     }
 
     /// Starts the services.
     ///
     /// # Panics
     /// When a service does not start.
-    pub fn start(
-        store: Arc<dyn EventStore>,
-        bus: Arc<dyn MessageBus>,
-        clock: Arc<dyn Clock>,
-        settings: &Settings,
-    ) -> Self {
-        Self::start_some(store, bus, clock, settings, &longhaul::SERVICES)
+    pub fn start(environment: &Environment, settings: &Settings) -> Self {
+        Self::start_some(environment, settings, &longhaul::SERVICES)
     }
 
     /// Starts some of the services, shipment-process first.
     ///
     /// # Panics
     /// When a service does not start.
-    pub fn start_some(
-        store: Arc<dyn EventStore>,
-        bus: Arc<dyn MessageBus>,
-        clock: Arc<dyn Clock>,
-        settings: &Settings,
-        services: &[Start],
-    ) -> Self {
-        let environment = Environment {
-            indexes: store.clone(),
-            store,
-            bus,
-            clock,
-            settings: settings.runtime.clone(),
-        };
-        let start = |start: &Start| start(settings, &environment).expect("the service starts");
+    pub fn start_some(environment: &Environment, settings: &Settings, services: &[Start]) -> Self {
+        let start = |start: &Start| start(settings, environment).expect("the service starts");
         Self {
             hosted: services.iter().map(start).collect(),
         }
@@ -114,11 +115,29 @@ impl Suite {
     /// # Panics
     /// When there is no answer, or it is not JSON.
     pub async fn send(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
-        let request = Request::builder()
+        self.send_once(None, method, path, body).await
+    }
+
+    /// Sends a request that has an effect once, however often it is sent under this idempotency key.
+    ///
+    /// # Panics
+    /// When there is no answer, or it is not JSON.
+    pub async fn send_once(
+        &self,
+        key: Option<&str>,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> (u16, Value) {
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header("content-type", "application/json")
-            .body(body.map_or_else(Body::empty, |body| Body::from(body.to_string())));
+            .header("content-type", "application/json");
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let request =
+            request.body(body.map_or_else(Body::empty, |body| Body::from(body.to_string())));
         let routes = self.hosted[0].routes.clone();
         let answer = routes
             .oneshot(request.expect("a request"))

@@ -4,15 +4,13 @@
 
 use std::sync::Arc;
 
-use contracts::{Partitions, shipment_suite};
+use contracts::Partitions;
 use event_store::EventStore;
 use event_store_memory::MemoryEventStore;
 use host::Start;
-use message_bus_embedded::EmbeddedBus;
 use serde_json::{Value, json};
-use system_tests::suite::{BEGINNING, Suite, settings_with};
+use system_tests::suite::{Suite, embedded, settings_with};
 use system_tests::transcript::public_events;
-use testkit::ShiftedClock;
 
 const USUAL: &str = "c62bee76-3e7a-4ce3-87dd-a5eb11678815";
 const REFUSES: &str = "00000000-0000-4000-8000-000000000001";
@@ -44,10 +42,9 @@ impl System {
         settings: &[(&str, &str)],
         services: &[Start],
     ) -> Self {
-        let bus = Arc::new(EmbeddedBus::new(store.clone(), shipment_suite()));
-        let clock = ShiftedClock::beginning_at(BEGINNING.parse().unwrap());
         let settings = settings_with(settings);
-        let suite = Suite::start_some(store.clone(), bus, Arc::new(clock), &settings, services);
+        let environment = embedded(&store, &settings);
+        let suite = Suite::start_some(&environment, &settings, services);
         Self { suite, store }
     }
 

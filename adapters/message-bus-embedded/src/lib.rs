@@ -8,6 +8,7 @@ mod subscription;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use contracts::{ServiceName, Topology};
@@ -23,16 +24,36 @@ pub struct EmbeddedBus {
     topology: Topology,
     /// How far each service has come. Whoever holds the lock is the one that receives.
     services: Mutex<HashMap<ServiceName, Shared>>,
+    intervals: Intervals,
+}
+
+/// How often the readers of the log do what nothing else makes them do.
+#[derive(Clone, Copy, Debug)]
+pub struct Intervals {
+    /// How often one looks by itself; hints wake it sooner.
+    pub poll: Duration,
+    /// How often one saves where it stands. What was acknowledged since comes again after a crash.
+    pub checkpoint: Duration,
+}
+
+impl Default for Intervals {
+    fn default() -> Self {
+        Self {
+            poll: Duration::from_millis(500),
+            checkpoint: Duration::from_millis(250),
+        }
+    }
 }
 
 impl EmbeddedBus {
     /// A bus for the services of a topology, over the log in `store`.
     #[must_use]
-    pub fn new(store: Arc<dyn EventStore>, topology: Topology) -> Self {
+    pub fn new(store: Arc<dyn EventStore>, topology: Topology, intervals: Intervals) -> Self {
         Self {
             store,
             topology,
             services: Mutex::default(),
+            intervals,
         }
     }
 }
@@ -61,6 +82,7 @@ impl MessageBus for EmbeddedBus {
             &self.topology,
             contract,
             shared,
+            self.intervals,
         )))
     }
 

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use contracts::{Envelope, ServiceContract, ServiceName, Topology};
@@ -13,12 +12,8 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 use tracing::warn;
 
+use crate::Intervals;
 use crate::progress::{Done, Outstanding, Shared};
-
-/// How often it looks by itself, beside being woken.
-const POLL: Duration = Duration::from_millis(500);
-/// How often progress is saved. What was acknowledged since comes again after a crash.
-const SAVE_EVERY: Duration = Duration::from_millis(250);
 
 /// A log that is followed.
 struct Log {
@@ -43,6 +38,7 @@ pub(crate) struct EmbeddedSubscription {
     session: u64,
     unsaved: bool,
     saved_at: Instant,
+    intervals: Intervals,
 }
 
 impl EmbeddedSubscription {
@@ -51,6 +47,7 @@ impl EmbeddedSubscription {
         topology: &Topology,
         contract: &ServiceContract,
         shared: Shared,
+        intervals: Intervals,
     ) -> Self {
         let log = |source: &ServiceName| {
             let kind = StreamKind::new(topology.service(source)?.stream_kind);
@@ -73,6 +70,7 @@ impl EmbeddedSubscription {
             session: 0,
             unsaved: false,
             saved_at: Instant::now(),
+            intervals,
         }
     }
 
@@ -153,7 +151,7 @@ impl EmbeddedSubscription {
     }
 
     async fn save_if_time(&mut self) {
-        if !self.unsaved || self.saved_at.elapsed() < SAVE_EVERY {
+        if !self.unsaved || self.saved_at.elapsed() < self.intervals.checkpoint {
             return;
         }
         let Some(done) = &self.turn else { return };
@@ -194,7 +192,13 @@ impl Subscription for EmbeddedSubscription {
                 return Ok(self.buffer.drain(..count).map(deliver).collect());
             }
             self.save_if_time().await;
-            let patience = if self.unsaved { SAVE_EVERY } else { POLL };
+            let Intervals { poll, checkpoint } = self.intervals;
+            // With something unsaved, the next look is when it is time to save.
+            let patience = if self.unsaved {
+                checkpoint.min(poll)
+            } else {
+                poll
+            };
             if self.logs.is_empty() {
                 tokio::time::sleep(patience).await;
                 continue;

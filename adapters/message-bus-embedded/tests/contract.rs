@@ -13,7 +13,7 @@ use event_store::{
 use event_store_memory::MemoryEventStore;
 use message_bus::MessageBus;
 use message_bus::contract::{Harness, topology};
-use message_bus_embedded::EmbeddedBus;
+use message_bus_embedded::{EmbeddedBus, Intervals};
 
 /// Publishing is recording: each message is an entry in the stream of its instance.
 struct Embedded {
@@ -24,7 +24,11 @@ struct Embedded {
 
 async fn embedded() -> Embedded {
     let store = Arc::new(MemoryEventStore::new(Partitions::default()));
-    let bus = Arc::new(EmbeddedBus::new(store.clone(), topology()));
+    let bus = Arc::new(EmbeddedBus::new(
+        store.clone(),
+        topology(),
+        Intervals::default(),
+    ));
     Embedded {
         store,
         bus,

@@ -1,6 +1,7 @@
 //! The only place that names adapters: configuration chooses.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use async_trait::async_trait;
@@ -11,7 +12,7 @@ use event_store_memory::MemoryEventStore;
 use event_store_postgres::{PostgresCheckpoints, PostgresEventStore};
 use event_store_sqlite::{SqliteCheckpoints, SqliteEventStore};
 use message_bus::MessageBus;
-use message_bus_embedded::EmbeddedBus;
+use message_bus_embedded::{EmbeddedBus, Intervals};
 use message_bus_rabbitmq::RabbitMqBus;
 use runtime::Backoff;
 use tracing::warn;
@@ -147,7 +148,13 @@ pub(crate) fn bus(
 ) -> Result<Arc<dyn MessageBus>, message_bus::Error> {
     let topology = shipment_suite();
     Ok(match settings.bus.adapter {
-        BusAdapter::Embedded => Arc::new(EmbeddedBus::new(store.clone(), topology)),
+        BusAdapter::Embedded => {
+            let intervals = Intervals {
+                poll: Duration::from_millis(settings.runtime.poll_interval_ms),
+                checkpoint: Duration::from_millis(settings.runtime.checkpoint_interval_ms),
+            };
+            Arc::new(EmbeddedBus::new(store.clone(), topology, intervals))
+        }
         BusAdapter::Rabbitmq => {
             let mut rabbitmq = settings.bus.rabbitmq.clone();
             rabbitmq.publish_events = settings.bus.publish_events;

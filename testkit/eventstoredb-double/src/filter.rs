@@ -1,5 +1,8 @@
 //! Which records of `$all` a reader is shown.
 
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
 use regex::Regex;
 use tonic::Status;
 
@@ -74,9 +77,21 @@ fn pattern(expression: &Expression) -> Result<Pattern, Status> {
     if expression.regex.is_empty() {
         return Ok(Pattern::Prefixes(expression.prefix.clone()));
     }
-    Regex::new(&expression.regex)
+    compiled(&expression.regex)
         .map(Pattern::Regex)
         .map_err(|_| status::thrown())
+}
+
+/// To compile an expression takes longer than to read a page by it, and readers come again with the same.
+fn compiled(expression: &str) -> Result<Regex, regex::Error> {
+    static COMPILED: LazyLock<Mutex<HashMap<String, Regex>>> = LazyLock::new(Mutex::default);
+    let mut known = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(regex) = known.get(expression) {
+        return Ok(regex.clone());
+    }
+    let regex = Regex::new(expression)?;
+    known.insert(expression.to_owned(), regex.clone());
+    Ok(regex)
 }
 
 fn is_hidden(stream: &str) -> bool {
