@@ -88,6 +88,9 @@ impl Decider for ShipmentManifestation {
             }
             Input::GenerateCustomsInvoice(GenerateCustomsInvoice(planned)) => {
                 not_cancelled(state, planned.round)?;
+                if state.has_legs_after(planned.round) {
+                    return Err(Refusal::late("it was begun anew meanwhile"));
+                }
                 let mut events = initialized(state, planned);
                 events.push(documents.customs_invoice(state, planned)?);
                 events

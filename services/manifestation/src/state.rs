@@ -71,6 +71,11 @@ impl State {
         self.shipment.is_some() && self.planned < round
     }
 
+    /// Whether the legs that are known, or being manifested, are newer than those of this round.
+    pub(crate) fn has_legs_after(&self, round: Round) -> bool {
+        self.planned > round || self.round > round
+    }
+
     /// The positions of the legs that may be manifested with their carriers.
     pub(crate) fn to_cancel(&self) -> Vec<u32> {
         self.with_carrier.keys().copied().collect()

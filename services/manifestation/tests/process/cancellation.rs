@@ -323,3 +323,12 @@ fn whoever_asks_again_gets_the_answer_again() {
         .and_when(cancel(0))
         .then([cancelled(0)]);
 }
+
+#[test]
+fn no_invoice_is_generated_of_legs_that_were_amended_meanwhile() {
+    for history in [vec![initialized(2)], vec![]] {
+        given(process(), history)
+            .when(ManifestShipment(in_round_1(1)))
+            .and_refused(GenerateCustomsInvoice(planned(2)), "begun anew meanwhile");
+    }
+}
