@@ -68,6 +68,31 @@ pub struct CollectionBooked {
     /// Which time it is.
     #[serde(default, skip_serializing_if = "Round::is_first")]
     pub round: Round,
+    /// Whether the carrier was asked to cancel it, and has refused: the booking stands.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancellation_refused: bool,
+}
+
+/// The carrier has booked what it was asked to cancel, and has not said what becomes of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CollectionBookedMeanwhile {
+    /// The carrier's reference of the booking.
+    pub booking_reference: String,
+}
+
+/// The carrier has not cancelled the collection, or has not said so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CollectionBookingCancellationFailed {
+    /// The reason; it names the step.
+    pub failure: String,
+    /// Which time it is.
+    #[serde(default, skip_serializing_if = "Round::is_first")]
+    pub round: Round,
+    /// Whether the carrier has refused; otherwise it has not answered, and may cancel it yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refused: bool,
 }
 
 payloads! { Nothing:
@@ -83,8 +108,6 @@ payloads! { Undone:
 }
 
 payloads! { Failure:
-    /// The carrier has not cancelled the collection, or has not said so.
-    CollectionBookingCancellationFailed,
     /// There is no time at which the booking could be made.
     CollectionBookingSchedulingFailed,
     /// The collection is not booked.
@@ -114,6 +137,7 @@ message_set! {
         Cancelled(CollectionBookingCancelled) = "CollectionBookingCancelled",
         CancellationFailed(CollectionBookingCancellationFailed)
             = "CollectionBookingCancellationFailed",
+        BookedMeanwhile(CollectionBookedMeanwhile) = "CollectionBookedMeanwhile",
         StepTimedOut(StepTimedOut) = "StepTimedOut",
         StepRetried(StepRetried) = "StepRetried",
     }

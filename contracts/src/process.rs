@@ -53,6 +53,14 @@ pub struct RebookCollection {
     pub collection_date: Option<Date>,
 }
 
+/// Command: end the shipment, since somebody has seen to what could not be undone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SettleShipment {
+    /// What was done about it, in words of whoever asks.
+    pub reason: String,
+}
+
 payloads! { Nothing:
     /// Command: try the step that has failed again.
     RetryFailedStep,
@@ -81,6 +89,14 @@ pub struct ShipmentCancellationRequested {
     /// Why, in words of whoever asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// Somebody has seen to what could not be undone: by hand, or by letting it stand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShipmentProcessSettled {
+    /// What was done about it, in words of whoever asked.
+    pub reason: String,
 }
 
 /// The shipment has other legs from here on.
@@ -216,7 +232,7 @@ payloads! { Failure:
     CollectionBookingCancellationFailed,
     /// Some legs could not be cancelled.
     ShipmentManifestationCancellationFailed,
-    /// What was done could not be undone: a person has to see to it.
+    /// Some of what was done could not be undone: a person has to see to it.
     ShipmentProcessCompensationFailed,
 }
 
@@ -278,6 +294,7 @@ message_set! {
             = "ShipmentProcessCompensationCompleted",
         CompensationFailed(ShipmentProcessCompensationFailed)
             = "ShipmentProcessCompensationFailed",
+        Settled(ShipmentProcessSettled) = "ShipmentProcessSettled",
         Cancelled(ShipmentProcessCancelled) = "ShipmentProcessCancelled",
         StepTimedOut(StepTimedOut) = "StepTimedOut",
         StepRetried(StepRetried) = "StepRetried",

@@ -215,6 +215,10 @@ fn every_message_is_frozen() {
             process::ShipmentManifestationCancellationFailed(failure()).into(),
             ShipmentProcessCompensationCompleted(Nothing {}).into(),
             ShipmentProcessCompensationFailed(failure()).into(),
+            ShipmentProcessSettled {
+                reason: "a reason".to_owned(),
+            }
+            .into(),
             ShipmentProcessCancelled(Nothing {}).into(),
             timed_out().into(),
             retried().into(),
@@ -318,12 +322,22 @@ fn every_message_is_frozen() {
             CollectionBooked {
                 booking_reference: "B1".to_owned(),
                 round: later(),
+                cancellation_refused: true,
             }
             .into(),
             CollectionBookingSubprocessFailed(failure()).into(),
             collection::CollectionBookingCancellationStarted(undone()).into(),
             CollectionBookingCancelled(undone()).into(),
-            collection::CollectionBookingCancellationFailed(failure()).into(),
+            collection::CollectionBookingCancellationFailed {
+                failure: "a reason".to_owned(),
+                round: later(),
+                refused: true,
+            }
+            .into(),
+            CollectionBookedMeanwhile {
+                booking_reference: "B1".to_owned(),
+            }
+            .into(),
             timed_out().into(),
             retried().into(),
         ],

@@ -13,7 +13,8 @@ use crate::given;
 /// leads to.
 ///
 /// # Panics
-/// Unless there is one input of each type, in the order of their declaration.
+/// Unless there are inputs of each type, in the order of their declaration. Where there are several of one,
+/// the table says what is in them.
 pub fn guards<P>(
     title: &str,
     process: impl Fn() -> P,
@@ -28,8 +29,9 @@ where
     P::Command: Clone + Debug + PartialEq,
     P::Input: MessageSet + Clone,
 {
-    let names: Vec<_> = inputs.iter().map(MessageSet::type_name).collect();
-    assert_eq!(names, P::Input::NAMES, "one input of each type, in order");
+    let mut names: Vec<_> = inputs.iter().map(MessageSet::type_name).collect();
+    names.dedup();
+    assert_eq!(names, P::Input::NAMES, "inputs of each type, in order");
     let mut text = format!(
         "# What {title} makes of each trigger\n\nMade from the process itself, and held against it by its tests. \
          `→` leads to these events; `repeated` and `late` are passed over; `notApplicable` is refused. Whatever is \
@@ -39,7 +41,12 @@ where
         let _ = write!(text, "\n## {state}\n\n| trigger | |\n|---|---|\n");
         for input in inputs {
             let then = given(process(), history.clone()).when(input.clone());
-            let _ = writeln!(text, "| `{}` | {} |", input.type_name(), then.in_words());
+            let _ = writeln!(
+                text,
+                "| `{}` | {} |",
+                trigger(input, inputs),
+                then.in_words()
+            );
         }
         for deadline in deadlines {
             let then = given(process(), history.clone()).when_deadline_passes(deadline);
@@ -47,6 +54,15 @@ where
         }
     }
     text
+}
+
+fn trigger<I: MessageSet>(input: &I, inputs: &[I]) -> String {
+    let name = input.type_name();
+    let of_this_type = inputs.iter().filter(|other| other.type_name() == name);
+    match input.encode() {
+        Ok(data) if of_this_type.count() > 1 => format!("{name} {data}"),
+        Ok(_) | Err(_) => name.to_owned(),
+    }
 }
 
 /// Holds a table against the file that people read; with `LONGHAUL_TEST_UPDATE_GOLDEN` set, writes it anew.

@@ -110,6 +110,56 @@ async fn a_failed_booking_is_rebooked_and_tried_again() {
 }
 
 #[tokio::test]
+async fn what_could_not_be_undone_is_settled_with_a_reason_and_who_says_so() {
+    let system = System::start().await;
+    let leg = |carrier: &str| json!({ "carrierId": carrier, "sender": "S", "receiver": "R", "collection": "C" });
+    // The first cancels nothing, and the second takes nothing.
+    let body = json!({
+        "shipmentId": "1SETTLE0",
+        "legs": [
+            leg("00000000-0000-4000-8000-000000000005"),
+            leg("00000000-0000-4000-8000-000000000001"),
+        ],
+        "collectionDate": "2024-05-27",
+        "timeZone": "Europe/Berlin",
+    });
+    let answer = reqwest::Client::new()
+        .post(system.process.url("/shipments"))
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 202);
+    system.becomes("1SETTLE0", "needsAttention").await;
+    let without = system.run(&["settle", "1SETTLE0"]);
+    assert_eq!(without.status.code(), Some(2), "a reason is needed");
+    let settle = [
+        "settle",
+        "1SETTLE0",
+        "--reason",
+        "called them",
+        "--actor",
+        "Ada L.",
+        "--idempotency-key",
+        "once",
+    ];
+    for _ in 0..2 {
+        let settled = system.shows(&settle);
+        assert_eq!(settled["status"], "failed");
+        assert_eq!(settled["compensation"]["settlement"], "called them");
+    }
+    let entries = system.entries("1SETTLE0-Process").await;
+    let last = entries.last().unwrap();
+    assert_eq!(last.type_name, "ShipmentProcessSettled");
+    assert_eq!(last.metadata["actor"], "Ada L.");
+    let refused = system.fails(&["settle", "1SETTLE0", "--reason", "again"]);
+    assert!(
+        refused.contains("409 Conflict: it is finished"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
 async fn the_same_request_under_the_same_key_is_done_once() {
     let system = System::start().await;
     system.client.start("1KEY2", 0).await;

@@ -172,6 +172,10 @@ async fn an_undo_that_the_carrier_refuses_ends_where_a_person_has_to_look() {
         failed["compensation"]["failure"],
         "ShipmentManifestationCancellation: leg 1: the carrier does not cancel"
     );
+    assert_eq!(
+        failed["compensation"]["remedies"],
+        json!(["retry", "settle", "cancel"])
+    );
     system
         .refused(
             "POST",
@@ -389,4 +393,129 @@ async fn legs_are_amended_while_nobody_has_manifested_them() {
     let numbers = outcome["trackingNumbers"].as_str().unwrap().split(", ");
     assert_eq!(numbers.count(), 3);
     system.suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_could_not_be_undone_is_settled_by_hand() {
+    let system = System::start(&[]);
+    system.post("HAND0", &[KEEPS, USUAL]).await;
+    system.suite.wait_for("HAND0", "completed").await;
+    let path = "/shipments/HAND0/settle";
+    let reason = json!({ "reason": "cancelled on the telephone" });
+    system
+        .refused("POST", path, reason.clone(), "nothing needs attention")
+        .await;
+    system
+        .ask("POST", "/shipments/HAND0/cancel", json!({}))
+        .await;
+    // The collection is not cancelled; the legs are all the same, as far as their carriers agree.
+    let outcome = system.undone("HAND0", "needsAttention", "failed").await;
+    let compensation = &outcome["compensation"];
+    assert_eq!(
+        compensation["failure"],
+        "CollectionBookingCancellation: the carrier does not cancel; \
+         ShipmentManifestationCancellation: leg 1: the carrier does not cancel"
+    );
+    assert_eq!(compensation["remedies"], json!(["retry", "settle"]));
+    let carrier = [
+        "CollectionCancellationRejectedByCarrier",
+        "CarrierRequestReceived",
+        "LegCancelledByCarrier",
+        "CarrierRequestReceived",
+        "LegCancellationRejectedByCarrier",
+    ];
+    system.ends_with("HAND0", "Carrier", &carrier).await;
+    for bad in [json!({}), json!({ "reason": " " }), json!({ "reason": 7 })] {
+        let (status, problem) = system.suite.send("POST", path, Some(bad)).await;
+        assert_eq!(
+            (status, &problem["errors"][0]["field"]),
+            (422, &json!("reason"))
+        );
+    }
+    let settled = system.ask("POST", path, reason.clone()).await;
+    assert_eq!(settled["status"], "cancelled");
+    assert_eq!(settled["compensation"]["status"], "settled");
+    assert_eq!(
+        settled["compensation"]["settlement"],
+        "cancelled on the telephone"
+    );
+    assert_eq!(settled["compensation"].get("remedies"), None);
+    let process = [
+        "ShipmentProcessCompensationFailed",
+        "ShipmentProcessSettled",
+        "ShipmentProcessCancelled",
+    ];
+    system.ends_with("HAND0", "Process", &process).await;
+    system.refused("POST", path, reason, "finished").await;
+    system.suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_booking_that_the_carrier_makes_late_and_does_not_cancel_completes_its_rebooking() {
+    let system = System::start(&[("carrier_stub.books_late_after_ms", "300")]);
+    system.post("STANDS3", &[KEEPS]).await;
+    system.suite.wait_for("STANDS3", "failed").await;
+    let body = json!({ "collectionDate": "2024-05-28" });
+    let running = system.ask("POST", "/shipments/STANDS3/rebook", body).await;
+    assert_eq!(running["collectionDate"], "2024-05-28");
+    system.suite.wait_for("STANDS3", "completed").await;
+    let completed = system.suite.request("GET", "/STANDS3").await.1;
+    // The day is that of the booking that stands.
+    assert_eq!(completed["collectionDate"], "2024-05-27");
+    assert!(completed["collectionBookingReference"].is_string());
+    assert_eq!(completed.get("compensation"), None, "{completed}");
+    let carrier = system.events("STANDS3", "Carrier").await;
+    let booked = carrier
+        .iter()
+        .filter(|name| *name == "CollectionBookedByCarrier");
+    assert_eq!(booked.count(), 1, "{carrier:?}");
+    system.suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_booking_that_the_carrier_makes_late_and_does_not_cancel_is_told_when_all_is_cancelled() {
+    let system = System::start(&[("carrier_stub.books_late_after_ms", "300")]);
+    system.post("TOLD3", &[KEEPS]).await;
+    system.suite.wait_for("TOLD3", "failed").await;
+    system
+        .ask("POST", "/shipments/TOLD3/cancel", json!({}))
+        .await;
+    let is_told = |outcome: &Value| {
+        outcome["status"] == "needsAttention" && outcome["collectionBookingReference"].is_string()
+    };
+    let outcome = system
+        .suite
+        .wait_until("TOLD3", "told that its booking stands", is_told)
+        .await;
+    assert_eq!(outcome["stages"]["collectionBooking"], "completed");
+    system.suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_that_is_repeated_after_an_amendment_is_the_same_start() {
+    let alone = System::start_some(
+        Arc::new(MemoryEventStore::new(Partitions::default())),
+        &[],
+        &[shipment_process::start],
+    );
+    alone.post("REPEAT0", &[USUAL, REFUSES]).await;
+    let leg = json!({ "carrierId": USUAL, "sender": "S", "receiver": "R", "collection": "C" });
+    let legs = json!({ "legs": [leg.clone(), leg] });
+    alone.ask("PUT", "/shipments/REPEAT0/legs", legs).await;
+    let before = alone.events("REPEAT0", "Process").await;
+    let amended = alone.suite.request("GET", "/REPEAT0").await;
+    alone.post("REPEAT0", &[USUAL, REFUSES]).await;
+    assert_eq!(alone.events("REPEAT0", "Process").await, before);
+    assert_eq!(alone.suite.request("GET", "/REPEAT0").await, amended);
+    // What it was amended to is not what was started.
+    let leg = json!({ "carrierId": USUAL, "sender": "S", "receiver": "R", "collection": "C" });
+    let body = json!({
+        "shipmentId": "REPEAT0",
+        "legs": [leg.clone(), leg],
+        "collectionDate": "2024-05-27",
+        "timeZone": "Europe/Berlin",
+    });
+    let (status, _) = alone.suite.send("POST", "/shipments", Some(body)).await;
+    assert_eq!(status, 409);
+    alone.suite.stop().await;
 }

@@ -10,10 +10,11 @@ use contracts::carrier::{
     CollectionCancellationRejectedByCarrier, CollectionCancelledByCarrier, is_cancellation_of,
 };
 use contracts::collection::{
-    CancelCollectionBooking, CollectionBooked, CollectionBookingCancellationFailed,
-    CollectionBookingInitialized, CollectionBookingScheduled, CollectionBookingSchedulingFailed,
-    CollectionBookingSubprocessFailed, CollectionBookingWithCarrierStarted, CollectionEvent,
-    CollectionRequest, CreateCollectionBooking,
+    CancelCollectionBooking, CollectionBooked, CollectionBookedMeanwhile,
+    CollectionBookingCancellationFailed, CollectionBookingInitialized, CollectionBookingScheduled,
+    CollectionBookingSchedulingFailed, CollectionBookingSubprocessFailed,
+    CollectionBookingWithCarrierStarted, CollectionEvent, CollectionRequest,
+    CreateCollectionBooking,
 };
 use contracts::message_set;
 use contracts::shipment::{Failure, Nothing, StepRetried, StepTimedOut, Undone};
@@ -111,10 +112,10 @@ impl Decider for CollectionBooking {
             }
             Trigger::Input(Input::CancellationRejected(answer)) => {
                 expect_cancellation(state, &answer.idempotency_key)?;
-                if state.progress != Progress::Cancelling {
+                if !may_be_refused(state, &answer.idempotency_key) {
                     return Err(Refusal::late("it no longer waits for the carrier"));
                 }
-                not_cancelled(state.round, &answer.failure)
+                not_cancelled(state.round, &answer.failure, true)
             }
         }])
     }
@@ -145,9 +146,14 @@ impl CollectionBooking {
             E::Scheduled(scheduled) if self.book_immediately || scheduled.book_at <= now => {
                 asks_carrier()
             }
+            // What the carrier has booked, and does not cancel, stands.
+            E::CancellationFailed(failed) if failed.refused => {
+                collected(state, state.reference.as_ref()?)
+            }
             E::Scheduled(_)
             | E::WithCarrierStarted(_)
             | E::Booked(_)
+            | E::BookedMeanwhile(_)
             | E::Failed(_)
             | E::CancellationStarted(_)
             | E::Cancelled(_)
@@ -177,7 +183,7 @@ impl CollectionBooking {
                 })
             }
             Overdue::Answer(_) if state.progress == Progress::Cancelling => {
-                not_cancelled(state.round, SILENT)
+                not_cancelled(state.round, SILENT, false)
             }
             Overdue::Answer(_) => failed(state.round, SILENT),
         })
@@ -196,10 +202,10 @@ fn create(state: &State, request: &CollectionRequest) -> Result<CollectionEvent,
     }
     // Whoever asks again has not had the answer.
     match state.progress {
-        Progress::Booked => Ok(CollectionEvent::Booked(CollectionBooked {
-            booking_reference: state.reference.clone().unwrap_or_default(),
-            round: state.round,
-        })),
+        Progress::Booked => {
+            let reference = state.reference.as_deref().unwrap_or_default();
+            Ok(collected(state, reference))
+        }
         Progress::Failed => {
             let failure = Failure::because(state.failure.clone().unwrap_or_default());
             Ok(CollectionEvent::Failed(
@@ -239,21 +245,44 @@ fn cancel(state: &State, round: Round) -> Result<CollectionEvent, Refusal> {
     })
 }
 
-/// A carrier may book after all what it had refused, or was slow to answer.
+/// A carrier may book after all what it had refused, was slow to answer, or does not cancel.
 fn booked(state: &State, answer: &CollectionBookedByCarrier) -> Result<CollectionEvent, Refusal> {
     expect_answer(state, &answer.idempotency_key)?;
+    let reference = &answer.booking_reference;
     match state.progress {
-        Progress::WithCarrier | Progress::Failed => Ok(CollectionEvent::Booked(CollectionBooked {
-            booking_reference: answer.booking_reference.clone(),
-            round: state.round,
-        })),
+        Progress::WithCarrier | Progress::Failed => Ok(collected(state, reference)),
         Progress::Booked => Err(Refusal::repeated("it is booked already")),
+        Progress::CancellationFailed if state.cancellation_refused => {
+            Ok(collected(state, reference))
+        }
+        // As long as it may still be cancelled, nobody counts on it.
+        Progress::Cancelling | Progress::CancellationFailed if state.reference.is_none() => {
+            let booking_reference = reference.clone();
+            Ok(CollectionBookedMeanwhile { booking_reference }.into())
+        }
+        Progress::Cancelling | Progress::CancellationFailed => {
+            Err(Refusal::repeated("it is known to be booked already"))
+        }
+        Progress::New | Progress::Scheduled | Progress::Cancelled => {
+            Err(Refusal::late("the booking was cancelled"))
+        }
+    }
+}
+
+/// Whether it is of interest that the carrier has refused the cancellation of this key: it is the last one,
+/// and was not refused before.
+fn may_be_refused(state: &State, key: &str) -> bool {
+    let is_open = match state.progress {
+        Progress::Cancelling => true,
+        Progress::CancellationFailed => !state.cancellation_refused,
         Progress::New
         | Progress::Scheduled
-        | Progress::Cancelling
-        | Progress::Cancelled
-        | Progress::CancellationFailed => Err(Refusal::late("the booking was cancelled")),
-    }
+        | Progress::WithCarrier
+        | Progress::Booked
+        | Progress::Failed
+        | Progress::Cancelled => false,
+    };
+    is_open && state.cancellation_key().as_deref() == Some(key)
 }
 
 fn expect_answer(state: &State, key: &str) -> Result<(), Refusal> {
@@ -299,9 +328,20 @@ fn failed(round: Round, why: &str) -> CollectionEvent {
     CollectionEvent::Failed(CollectionBookingSubprocessFailed(failure(round, why)))
 }
 
-fn not_cancelled(round: Round, why: &str) -> CollectionEvent {
-    let failure = Failure::because(format!("{CANCELLATION}: {why}")).in_round(round);
-    CollectionEvent::CancellationFailed(CollectionBookingCancellationFailed(failure))
+fn collected(state: &State, reference: &str) -> CollectionEvent {
+    CollectionEvent::Booked(CollectionBooked {
+        booking_reference: reference.to_owned(),
+        round: state.round,
+        cancellation_refused: state.cancellation_refused,
+    })
+}
+
+fn not_cancelled(round: Round, why: &str, refused: bool) -> CollectionEvent {
+    CollectionEvent::CancellationFailed(CollectionBookingCancellationFailed {
+        failure: format!("{CANCELLATION}: {why}"),
+        round,
+        refused,
+    })
 }
 
 /// The step that waits for the carrier, which is the name of its deadline.
@@ -378,7 +418,11 @@ impl Process for CollectionBooking {
             }
             E::Cancelled(_) => vec![Effect::clear_deadline(TIME_TO_BOOK)],
             E::CancellationFailed(_) => Patience::over(CANCELLATION, after.silent),
-            E::Initialized(_) | E::Scheduled(_) | E::SchedulingFailed(_) | E::Failed(_) => vec![],
+            E::Initialized(_)
+            | E::Scheduled(_)
+            | E::SchedulingFailed(_)
+            | E::Failed(_)
+            | E::BookedMeanwhile(_) => vec![],
         }
     }
 
@@ -390,7 +434,9 @@ impl Process for CollectionBooking {
     fn is_public(&self, event: &CollectionEvent) -> bool {
         !matches!(
             event,
-            CollectionEvent::StepTimedOut(_) | CollectionEvent::StepRetried(_)
+            CollectionEvent::BookedMeanwhile(_)
+                | CollectionEvent::StepTimedOut(_)
+                | CollectionEvent::StepRetried(_)
         )
     }
 }

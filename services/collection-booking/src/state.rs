@@ -19,6 +19,8 @@ pub struct State {
     pub(crate) silent: u32,
     /// How often the cancellation was begun.
     pub(crate) cancellations: u32,
+    /// Whether the carrier has refused it the last time.
+    pub(crate) cancellation_refused: bool,
 }
 
 /// Where the booking of this round stands.
@@ -36,6 +38,7 @@ pub(crate) enum Progress {
     /// Waits for the carrier to cancel it.
     Cancelling,
     Cancelled,
+    /// The carrier has not cancelled it, and has not booked it as far as is known, or may cancel it yet.
     CancellationFailed,
 }
 
@@ -87,6 +90,7 @@ impl State {
             E::CancellationStarted(_) => {
                 self.progress = Progress::Cancelling;
                 self.cancellations += 1;
+                self.cancellation_refused = false;
                 self.silent = 0;
             }
             E::Cancelled(cancelled) => {
@@ -94,7 +98,11 @@ impl State {
                 self.progress = Progress::Cancelled;
                 self.may_be_booked = false;
             }
-            E::CancellationFailed(_) => self.progress = Progress::CancellationFailed,
+            E::CancellationFailed(failed) => {
+                self.cancellation_refused = failed.refused;
+                self.progress = Progress::CancellationFailed;
+            }
+            E::BookedMeanwhile(booked) => self.reference = Some(booked.booking_reference.clone()),
             E::StepTimedOut(timed_out) => self.silent = timed_out.attempt,
             E::SchedulingFailed(_) | E::StepRetried(_) => {}
         }

@@ -5,7 +5,7 @@ use futures::FutureExt;
 use host::Subcommands;
 
 use crate::operations::{
-    Amend, Cancel, Discard, History, OfInstance, OfShipment, Parked, Rebook, Switch,
+    Amend, Cancel, Discard, History, OfInstance, OfShipment, Parked, Rebook, Settle, Switch,
 };
 use crate::token;
 
@@ -22,6 +22,8 @@ enum Command {
     Rebook(Rebook),
     /// Try the step at which a shipment has failed again, or the undo that has
     Retry(OfShipment),
+    /// End a shipment, since somebody has seen to what could not be undone
+    Settle(Settle),
     /// Generate the documents of a completed shipment again
     Documents(OfShipment),
     /// Go on under another category or version of the process
@@ -50,6 +52,7 @@ async fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         Command::Amend(amend) => amend.run().await,
         Command::Rebook(rebook) => rebook.run().await,
         Command::Retry(shipment) => shipment.retry().await,
+        Command::Settle(settle) => settle.run().await,
         Command::Documents(shipment) => shipment.documents().await,
         Command::Switch(switch) => switch.run().await,
         Command::History(history) => history.run().await,

@@ -62,6 +62,24 @@ impl Cancel {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Settle {
+    #[command(flatten)]
+    shipment: OfShipment,
+    /// What was done about it; recorded with the settlement
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+impl Settle {
+    pub(crate) async fn run(&self) -> anyhow::Result<()> {
+        let body = json!({ "reason": self.reason });
+        self.shipment
+            .ask(Method::POST, &["settle"], Some(body))
+            .await
+    }
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Amend {
     #[command(flatten)]
     shipment: OfShipment,

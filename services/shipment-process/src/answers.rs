@@ -1,6 +1,7 @@
 //! What other services answer, and the decision that it leads to.
 
 use contracts::Round;
+use contracts::collection::CollectionBooked;
 use contracts::process::{
     CollectionBookingCancellationCompleted, CollectionBookingCompleted, ProcessEvent,
     ShipmentManifestationCancellationCompleted, ShipmentManifestationCompleted,
@@ -11,7 +12,7 @@ use kernel::{Overdue, Refusal};
 
 use crate::messages::Input;
 use crate::operations;
-use crate::state::State;
+use crate::state::{Stage, State};
 use crate::step::{Step, Steps};
 
 /// The decision that an input leads to.
@@ -48,9 +49,10 @@ pub(crate) fn decision(state: &State, input: &Input) -> Result<ProcessEvent, Ref
             waits_for(Step::CombinedDocument, done.0.round)?;
             E::CombinedDocumentCompleted(done.0.clone().into())
         }
-        // A carrier may book after all what it had refused, or what it took too long to answer.
+        // A carrier may book after all what it had refused, what it took too long to answer, or what it was
+        // to cancel and does not.
         Input::CollectionBooked(done) => {
-            if !(state.may_be_rebooked() && done.round == state.rounds.booking) {
+            if !stands_after_all(state, done) {
                 waits_for(Step::CollectionBooking, done.round)?;
             }
             E::BookingCompleted(CollectionBookingCompleted {
@@ -64,9 +66,9 @@ pub(crate) fn decision(state: &State, input: &Input) -> Result<ProcessEvent, Ref
                 may_be_manifested: !failed.legs_to_cancel.is_empty(),
             })
         }
-        // Somebody else has cancelled what is still waited for.
+        // Somebody else has cancelled what is still waited for, or counted on.
         Input::BookingCancelled(done)
-            if state.waits_for(Step::CollectionBooking) && done.0.round == state.rounds.booking =>
+            if state.counts_on_booking() && done.0.round == state.rounds.booking =>
         {
             cancelled_by_others(Step::CollectionBooking)
         }
@@ -93,7 +95,10 @@ pub(crate) fn decision(state: &State, input: &Input) -> Result<ProcessEvent, Ref
         Input::ReceiptFailed(it) => failed(state, Step::Receipt, &it.0)?,
         Input::CombinedDocumentFailed(it) => failed(state, Step::CombinedDocument, &it.0)?,
         Input::CollectionBookingFailed(it) => failed(state, Step::CollectionBooking, &it.0)?,
-        Input::BookingCancellationFailed(it) => failed(state, Step::BookingCancellation, &it.0)?,
+        Input::BookingCancellationFailed(it) => {
+            let failure = Failure::because(&it.failure).in_round(it.round);
+            failed(state, Step::BookingCancellation, &failure)?
+        }
         Input::ManifestationCancellationFailed(it) => {
             failed(state, Step::ManifestationCancellation, &it.0)?
         }
@@ -101,8 +106,17 @@ pub(crate) fn decision(state: &State, input: &Input) -> Result<ProcessEvent, Ref
         Input::AmendLegs(command) => operations::amend(state, command)?,
         Input::Rebook(command) => operations::rebook(state, command)?,
         Input::Retry(_) => operations::retry(state)?,
+        Input::Settle(command) => operations::settle(state, command)?,
         Input::RegenerateDocuments(_) => operations::regenerate(state)?,
     })
+}
+
+/// Whether a collection is booked that nobody waits for any more: one that was to fail, or to be cancelled.
+fn stands_after_all(state: &State, booked: &CollectionBooked) -> bool {
+    let not_cancelled = booked.cancellation_refused
+        && state.waits_for(Step::BookingCancellation)
+        && state.collection_booking != Stage::Completed;
+    booked.round == state.rounds.booking && (state.may_be_rebooked() || not_cancelled)
 }
 
 fn cancelled_by_others(step: Step) -> ProcessEvent {
@@ -122,6 +136,9 @@ pub(crate) fn overdue(
         Step::named(name).ok_or_else(|| Refusal::because(format!("there is no step {name}")))?;
     state.expect(step, state.round_of(step))?;
     let name = step.name().to_owned();
+    if state.has_failed_to(step) {
+        return Err(Refusal::late(format!("it no longer waits for {name}")));
+    }
     let silent = state.silent + 1;
     Ok(match Overdue::of(deadline) {
         Overdue::Retry(_) => E::StepRetried(StepRetried {
@@ -144,7 +161,7 @@ pub(crate) fn overdue(
 /// The step that the process waits for has failed.
 fn failed(state: &State, step: Step, failure: &Failure) -> Result<ProcessEvent, Refusal> {
     state.expect(step, failure.round)?;
-    if step.undoes() && state.compensation == crate::state::Compensation::Failed {
+    if state.has_failed_to(step) {
         return Err(Refusal::repeated(format!(
             "{} has failed already",
             step.name()

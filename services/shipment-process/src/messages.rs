@@ -12,7 +12,7 @@ use contracts::manifestation::{
 };
 use contracts::process::{
     AmendShipmentLegs, CancelShipment, ProcessShipment, RebookCollection, RegenerateDocuments,
-    RetryFailedStep,
+    RetryFailedStep, SettleShipment,
 };
 use contracts::shipment::Undo;
 use contracts::{ServiceName, message_set};
@@ -54,6 +54,7 @@ message_set! {
         Rebook(RebookCollection) = "RebookCollection",
         Retry(RetryFailedStep) = "RetryFailedStep",
         RegenerateDocuments(RegenerateDocuments) = "RegenerateDocuments",
+        Settle(SettleShipment) = "SettleShipment",
     }
 }
 

@@ -2,8 +2,9 @@
 
 use contracts::process::{
     AmendShipmentLegs, CancelShipment, CollectionRebookingRequested,
-    DocumentsRegenerationRequested, ProcessEvent, RebookCollection, ShipmentCancellationRequested,
-    ShipmentLegsAmended, ShipmentProcessRetried,
+    DocumentsRegenerationRequested, ProcessEvent, RebookCollection, SettleShipment,
+    ShipmentCancellationRequested, ShipmentLegsAmended, ShipmentProcessRetried,
+    ShipmentProcessSettled,
 };
 use kernel::Refusal;
 
@@ -15,7 +16,9 @@ pub(crate) fn cancel(state: &State, command: &CancelShipment) -> Result<ProcessE
     started(state)?;
     if state.cancellation_requested {
         return Err(if state.compensation == Compensation::Failed {
-            Refusal::because("what was done could not be undone: have that tried again")
+            Refusal::because(
+                "what was done could not be undone: have that tried again, or settle it by hand",
+            )
         } else {
             Refusal::repeated("it is being cancelled already")
         });
@@ -82,7 +85,7 @@ pub(crate) fn retry(state: &State) -> Result<ProcessEvent, Refusal> {
     let step = match (status, compensation) {
         (Status::NeedsAttention, _) => state.step,
         (Status::Failed, Compensation::None | Compensation::Completed) => state.failed_step,
-        (Status::Failed, Compensation::Running | Compensation::Failed) => {
+        (Status::Failed, Compensation::Running | Compensation::Failed | Compensation::Settled) => {
             return Err(Refusal::because(
                 "what was done is being undone: once that is over, the failed step can be tried again",
             ));
@@ -96,6 +99,37 @@ pub(crate) fn retry(state: &State) -> Result<ProcessEvent, Refusal> {
         step: step.name().to_owned(),
         round: state.round.next(),
     }))
+}
+
+/// Ends it, since somebody has seen to what could not be undone.
+pub(crate) fn settle(state: &State, command: &SettleShipment) -> Result<ProcessEvent, Refusal> {
+    started(state)?;
+    if state.status != Status::NeedsAttention {
+        return Err(Refusal::because("nothing needs attention"));
+    }
+    // Only then is nothing with carriers but what somebody has seen to.
+    if state.anew.is_some() {
+        return Err(Refusal::because(
+            "its collection is to be booked anew, and its legs stand: have it tried again, or cancel it",
+        ));
+    }
+    Ok(ProcessEvent::Settled(ShipmentProcessSettled {
+        reason: command.reason.clone(),
+    }))
+}
+
+/// What can be done, by the names of the operations, about a shipment that needs attention.
+pub(crate) fn remedies(state: &State) -> Vec<&'static str> {
+    let settlement = SettleShipment {
+        reason: String::new(),
+    };
+    let mut remedies = vec![
+        ("retry", retry(state)),
+        ("settle", settle(state, &settlement)),
+        ("cancel", cancel(state, &CancelShipment::default())),
+    ];
+    remedies.retain(|(_, decision)| state.status == Status::NeedsAttention && decision.is_ok());
+    remedies.into_iter().map(|(name, _)| name).collect()
 }
 
 /// Generates the documents again, once everything is done.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use crate::operations::remedies;
 use crate::state::{Compensation, Documents, Stage, State, Status};
 
 /// The answer to `GET /shipments/{shipmentId}`. What is not known yet is absent.
@@ -53,8 +54,15 @@ struct Stages {
 #[serde(rename_all = "camelCase")]
 struct Undoing {
     status: Compensation,
+    /// What could not be undone, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<String>,
+    /// What somebody has done about that by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settlement: Option<String>,
+    /// What a person can do about it, by the names of the operations.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    remedies: Vec<&'static str>,
 }
 
 impl Outcome {
@@ -86,7 +94,9 @@ impl Outcome {
             },
             compensation: (state.compensation != Compensation::None).then(|| Undoing {
                 status: state.compensation,
-                failure: state.compensation_failure.clone(),
+                failure: state.why_not_undone(),
+                settlement: state.settlement.clone(),
+                remedies: remedies(state),
             }),
             deadlines: instance.deadlines().clone(),
             cancellation_reason: state.cancellation_reason.clone(),

@@ -96,6 +96,12 @@ impl ShipmentProcess {
                 check_completion()
             }
             E::ManifestationAndDocumentsCompleted(_) => booking(),
+            // It is to be undone all the same.
+            E::BookingCompleted(_) if state.is_undoing() => return None,
+            // It was cancelled by somebody else while documents were generated again.
+            E::BookingCompleted(_) if state.manifestation_and_documents == Stage::Running => {
+                labels()
+            }
             E::BookingCompleted(_) => check_completion(),
             E::CompletionChecked(_) if state.stages_are_complete() => {
                 E::Completed(ShipmentProcessCompleted(Nothing {}))
@@ -138,12 +144,22 @@ impl ShipmentProcess {
             }
 
             E::BookingCancellationCompleted(_) if state.anew == Some(Anew::Booking) => booking(),
+            // It had been given up; what was begun since goes on.
+            E::BookingCancellationCompleted(_)
+                if state.is_undoing_besides(Step::BookingCancellation) =>
+            {
+                return None;
+            }
+            // The legs stand, for the collection that was to be booked anew.
+            E::BookingCancellationFailed(_) if state.anew == Some(Anew::Booking) => {
+                not_undone(state)
+            }
             E::CompensationStarted(_)
             | E::BookingCancellationCompleted(_)
-            | E::ManifestationCancellationCompleted(_) => undo(state),
-            E::BookingCancellationFailed(failed) => not_undone(&failed.0),
-            E::ManifestationCancellationFailed(failed) => not_undone(&failed.0),
-            E::CompensationCompleted(_) if state.cancellation_requested => {
+            | E::BookingCancellationFailed(_)
+            | E::ManifestationCancellationCompleted(_)
+            | E::ManifestationCancellationFailed(_) => undo(state),
+            E::CompensationCompleted(_) | E::Settled(_) if state.cancellation_requested => {
                 E::Cancelled(ShipmentProcessCancelled(Nothing {}))
             }
 
@@ -162,6 +178,7 @@ impl ShipmentProcess {
             | E::ManifestationCancellationStarted(_)
             | E::CompensationCompleted(_)
             | E::CompensationFailed(_)
+            | E::Settled(_)
             | E::Cancelled(_)
             | E::StepTimedOut(_)
             | E::StepRetried(_) => return None,
@@ -210,16 +227,23 @@ fn cancel_booking() -> ProcessEvent {
     ProcessEvent::BookingCancellationStarted(CollectionBookingCancellationStarted(Nothing {}))
 }
 
-/// Undoes what is left of what was done with carriers, the last thing first.
+fn cancel_legs() -> ProcessEvent {
+    ProcessEvent::ManifestationCancellationStarted(ShipmentManifestationCancellationStarted(
+        Nothing {},
+    ))
+}
+
+/// Undoes what is left of what was done with carriers, the last thing first. What cannot be undone does not
+/// keep the rest from it, and is told in the end.
 fn undo(state: &State) -> ProcessEvent {
-    if state.may_be_booked {
+    if state.next_to_undo() == Some(Step::BookingCancellation) {
         cancel_booking()
-    } else if state.may_be_manifested {
-        ProcessEvent::ManifestationCancellationStarted(ShipmentManifestationCancellationStarted(
-            Nothing {},
-        ))
-    } else {
+    } else if state.next_to_undo() == Some(Step::ManifestationCancellation) {
+        cancel_legs()
+    } else if state.not_undone.is_empty() {
         ProcessEvent::CompensationCompleted(ShipmentProcessCompensationCompleted(Nothing {}))
+    } else {
+        not_undone(state)
     }
 }
 
@@ -227,8 +251,9 @@ fn stage_failed(failure: &Failure) -> ProcessEvent {
     ProcessEvent::ManifestationAndDocumentsFailed(ManifestationAndDocumentsFailed(failure.clone()))
 }
 
-fn not_undone(failure: &Failure) -> ProcessEvent {
-    ProcessEvent::CompensationFailed(ShipmentProcessCompensationFailed(failure.clone()))
+fn not_undone(state: &State) -> ProcessEvent {
+    let failure = Failure::because(state.why_not_undone().unwrap_or_default());
+    ProcessEvent::CompensationFailed(ShipmentProcessCompensationFailed(failure))
 }
 
 impl Process for ShipmentProcess {
@@ -269,11 +294,18 @@ impl Process for ShipmentProcess {
             E::CombinedDocumentCompleted(_) | E::CombinedDocumentFailed(_) => {
                 over(Step::CombinedDocument)
             }
+            // It stands, though it was to be cancelled: for good, or until that is tried again.
+            E::BookingCompleted(_) if after.is_undoing() => vec![],
+            E::BookingCompleted(_) if after.step == Some(Step::BookingCancellation) => {
+                over(Step::BookingCancellation)
+            }
             // The carrier has booked after all.
             E::BookingCompleted(_) if after.status == Status::Failed => {
                 vec![Effect::clear_deadline(REBOOKING)]
             }
-            E::BookingCompleted(_) | E::BookingFailed(_) => over(Step::CollectionBooking),
+            E::BookingCompleted(_) => over(Step::CollectionBooking),
+            // Whatever is waited for; somebody else may have cancelled a booking.
+            E::BookingFailed(_) => after.step.map_or(vec![], over),
             E::BookingCancellationCompleted(_) | E::BookingCancellationFailed(_) => {
                 over(Step::BookingCancellation)
             }
@@ -305,12 +337,14 @@ impl Process for ShipmentProcess {
             | E::CompensationStarted(_)
             | E::CompensationCompleted(_)
             | E::CompensationFailed(_)
+            | E::Settled(_)
             | E::Cancelled(_) => vec![],
         }
     }
 
+    /// What was settled by hand is no longer known to be as the other services have it.
     fn is_finished(&self, state: &State) -> bool {
-        state.status == Status::Cancelled
+        state.status == Status::Cancelled || state.compensation == Compensation::Settled
     }
 
     fn adopt(&self, state: &State) -> Result<Vec<String>, Refusal> {

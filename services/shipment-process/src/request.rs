@@ -119,6 +119,14 @@ pub(crate) fn read_reason(body: &Value) -> Result<Option<String>, Vec<FieldError
     })
 }
 
+/// Reads the body of a settlement: a reason.
+pub(crate) fn read_settlement(body: &Value) -> Result<String, Vec<FieldError>> {
+    read(body, &["reason"], |errors, fields| {
+        errors.text(fields, "", "reason")
+    })
+    .map(Option::unwrap_or_default)
+}
+
 /// Reads the body of an amendment.
 pub(crate) fn read_legs(body: &Value) -> Result<Vec<Leg>, Vec<FieldError>> {
     read(body, &["legs"], |errors, fields| errors.legs(fields)).map(Option::unwrap_or_default)

@@ -3,6 +3,7 @@
 use contracts::Round;
 use contracts::process::{ProcessEvent, ShipmentProcessStarted};
 use contracts::shipment::ManifestedLeg;
+use jiff::civil::Date;
 use kernel::Refusal;
 use serde::Serialize;
 
@@ -35,6 +36,8 @@ pub struct State {
     pub documents: Documents,
     /// The carrier's reference of the collection.
     pub booking_reference: Option<String>,
+    /// The day for which the collection was to be booked last.
+    pub booked_for: Option<Date>,
     /// The step that failed last.
     pub failed_step: Option<Step>,
     /// Why it failed.
@@ -45,8 +48,10 @@ pub struct State {
     pub may_be_booked: bool,
     /// Whether what was done with carriers is undone.
     pub compensation: Compensation,
-    /// Why that could not be undone.
-    pub compensation_failure: Option<String>,
+    /// What could not be undone, and why, in the order in which it was tried.
+    pub not_undone: Vec<(Step, String)>,
+    /// What was done about that by hand, when somebody has said so.
+    pub settlement: Option<String>,
     /// Whether somebody wants it to be cancelled.
     pub cancellation_requested: bool,
     /// Why, when that was said.
@@ -122,8 +127,10 @@ pub enum Compensation {
     Running,
     /// Nothing is left of it.
     Completed,
-    /// It could not be undone.
+    /// Some of it could not be undone.
     Failed,
+    /// Somebody has seen to what could not be undone.
+    Settled,
 }
 
 /// Addresses of the documents that exist.
@@ -171,9 +178,44 @@ impl State {
     }
 
     pub(crate) fn waits_for(&self, step: Step) -> bool {
-        // What undoes may succeed after all, when its answer comes after it was given up.
+        self.is_under_way(step) || self.has_failed_to(step)
+    }
+
+    /// Whether it was asked for, and has not ended.
+    fn is_under_way(&self, step: Step) -> bool {
         self.step == Some(step)
-            && (self.status == Status::Running || (step.undoes() && self.is_undoing()))
+            && !self.has_failed_to(step)
+            && (self.status == Status::Running
+                || (step.undoes() && self.compensation == Compensation::Running))
+    }
+
+    /// Whether this could not be undone. It may be after all, when the answer comes after it was given up.
+    pub(crate) fn has_failed_to(&self, undo: Step) -> bool {
+        self.not_undone.iter().any(|(step, _)| *step == undo)
+    }
+
+    /// What is left of what was done with carriers, and was not tried to be undone yet: the last thing first.
+    pub(crate) fn next_to_undo(&self) -> Option<Step> {
+        let is_left = |step: &Step| !self.is_over(*step) && !self.has_failed_to(*step);
+        [Step::BookingCancellation, Step::ManifestationCancellation]
+            .into_iter()
+            .find(is_left)
+    }
+
+    /// Whether something is just being undone, other than this.
+    pub(crate) fn is_undoing_besides(&self, undone: Step) -> bool {
+        let other = self.step.filter(|step| step.undoes() && *step != undone);
+        other.is_some_and(|step| self.is_under_way(step) && !self.is_over(step))
+    }
+
+    /// Why something could not be undone, each with the name of its step.
+    pub(crate) fn why_not_undone(&self) -> Option<String> {
+        let reasons: Vec<_> = self
+            .not_undone
+            .iter()
+            .map(|(_, why)| why.as_str())
+            .collect();
+        (!reasons.is_empty()).then(|| reasons.join("; "))
     }
 
     /// Whether it waits for the legs to be manifested, or for what is made of manifested legs.
@@ -225,6 +267,12 @@ impl State {
             && self.compensation == Compensation::None
     }
 
+    /// Whether the collection is booked for all that is known, or is being booked, and is to be.
+    pub(crate) fn counts_on_booking(&self) -> bool {
+        self.waits_for(Step::CollectionBooking)
+            || (self.collection_booking == Stage::Completed && !self.is_undoing())
+    }
+
     pub(crate) fn stages_are_complete(&self) -> bool {
         self.manifestation_and_documents == Stage::Completed
             && self.collection_booking == Stage::Completed
@@ -259,6 +307,7 @@ impl State {
             E::CombinedDocumentStarted(_) => self.begin(Step::CombinedDocument),
             E::BookingStarted(_) => {
                 self.rounds.booking = self.round;
+                self.booked_for = self.request.as_ref().map(|it| it.collection_date);
                 self.may_be_booked = true;
                 self.anew = None;
                 self.begin(Step::CollectionBooking);
@@ -283,11 +332,18 @@ impl State {
             E::BookingCompleted(done) => {
                 self.booking_reference = Some(done.booking_reference.clone());
                 self.collection_booking = Stage::Completed;
+                if self.anew == Some(Anew::Booking) {
+                    self.keep_booking();
+                }
             }
             E::ManifestationAndDocumentsFailed(_) => {
                 self.manifestation_and_documents = Stage::Failed;
             }
-            E::BookingFailed(_) => self.collection_booking = Stage::Failed,
+            E::BookingFailed(_) => {
+                self.collection_booking = Stage::Failed;
+                self.booking_reference = None;
+                self.anew = None;
+            }
             E::Completed(_) => {
                 self.status = Status::Completed;
                 self.step = None;
@@ -296,6 +352,10 @@ impl State {
             }
             E::Failed(failed) => {
                 self.status = Status::Failed;
+                // It may be cancelled by somebody else while the process waits for something else.
+                if self.collection_booking == Stage::Failed {
+                    self.step = Some(Step::CollectionBooking);
+                }
                 self.failed_step = self.step;
                 self.failure = Some(failed.0.failure.clone());
             }
@@ -333,29 +393,44 @@ impl State {
                 self.run_again();
             }
             E::Retried(retried) => self.retry(retried.round, Step::named(&retried.step)),
-            E::CompensationStarted(_) => self.compensation = Compensation::Running,
+            E::CompensationStarted(_) => {
+                self.compensation = Compensation::Running;
+                self.not_undone.clear();
+            }
             E::BookingCancellationStarted(_) => self.begin(Step::BookingCancellation),
             E::ManifestationCancellationStarted(_) => self.begin(Step::ManifestationCancellation),
             E::BookingCancellationCompleted(_) => {
                 self.may_be_booked = false;
                 self.booking_reference = None;
                 self.collection_booking = Stage::Undone;
-                self.attended();
+                self.undone(Step::BookingCancellation);
             }
             E::ManifestationCancellationCompleted(_) => {
                 self.may_be_manifested = false;
                 self.manifested_legs.clear();
                 self.manifestation_and_documents = Stage::Undone;
-                self.attended();
+                self.undone(Step::ManifestationCancellation);
+            }
+            E::BookingCancellationFailed(failed) => {
+                self.not_undone(Step::BookingCancellation, &failed.0.failure);
+            }
+            E::ManifestationCancellationFailed(failed) => {
+                self.not_undone(Step::ManifestationCancellation, &failed.0.failure);
             }
             E::CompensationCompleted(_) => {
                 self.compensation = Compensation::Completed;
                 self.step = self.failed_step;
             }
-            E::CompensationFailed(failed) => {
+            E::CompensationFailed(_) => {
                 self.compensation = Compensation::Failed;
                 self.status = Status::NeedsAttention;
-                self.compensation_failure = Some(failed.0.failure.clone());
+                self.step = self.not_undone.first().map(|(step, _)| *step);
+            }
+            E::Settled(settled) => {
+                self.compensation = Compensation::Settled;
+                self.status = Status::Failed;
+                self.step = self.failed_step;
+                self.settlement = Some(settled.reason.clone());
             }
             E::Cancelled(_) => {
                 self.status = Status::Cancelled;
@@ -367,8 +442,6 @@ impl State {
             | E::LabelsFailed(_)
             | E::ReceiptFailed(_)
             | E::CombinedDocumentFailed(_)
-            | E::BookingCancellationFailed(_)
-            | E::ManifestationCancellationFailed(_)
             | E::StepRetried(_)
             | E::CompletionChecked(_) => {}
         }
@@ -378,6 +451,25 @@ impl State {
     fn begin(&mut self, step: Step) {
         self.step = Some(step);
         self.silent = 0;
+        self.not_undone.retain(|(failed, _)| *failed != step);
+    }
+
+    fn undone(&mut self, step: Step) {
+        self.not_undone.retain(|(failed, _)| *failed != step);
+        self.attended();
+    }
+
+    fn not_undone(&mut self, step: Step, why: &str) {
+        self.not_undone.push((step, why.to_owned()));
+    }
+
+    /// The booking that was to be replaced by another stands, and is the one that counts.
+    fn keep_booking(&mut self) {
+        if let (Some(request), Some(date)) = (&mut self.request, self.booked_for) {
+            request.collection_date = date;
+        }
+        self.undone(Step::BookingCancellation);
+        self.anew = None;
     }
 
     fn run_again(&mut self) {
@@ -407,7 +499,6 @@ impl State {
 
     /// What could not be undone is attended to.
     fn attended(&mut self) {
-        self.compensation_failure = None;
         if self.status == Status::NeedsAttention {
             let goes_on = self.anew.is_some() || self.cancellation_requested;
             self.status = if goes_on {

@@ -50,6 +50,8 @@ const PROCESS: &[Successors] = &[
             "ShipmentLabelsGenerationCompleted",
             "ShipmentLabelsGenerationFailed",
             "ShipmentCancellationRequested",
+            // Somebody else cancels the booking while documents are generated again.
+            "CollectionBookingFailed",
         ],
     ),
     (
@@ -62,6 +64,8 @@ const PROCESS: &[Successors] = &[
             "ReceiptGenerationCompleted",
             "ReceiptGenerationFailed",
             "ShipmentCancellationRequested",
+            // Somebody else cancels the booking while documents are generated again.
+            "CollectionBookingFailed",
         ],
     ),
     (
@@ -74,6 +78,8 @@ const PROCESS: &[Successors] = &[
             "CombinedDocumentGenerationCompleted",
             "CombinedDocumentGenerationFailed",
             "ShipmentCancellationRequested",
+            // Somebody else cancels the booking while documents are generated again.
+            "CollectionBookingFailed",
         ],
     ),
     (
@@ -97,7 +103,19 @@ const PROCESS: &[Successors] = &[
     ),
     (
         "CollectionBookingCompleted",
-        &["ShipmentProcessCompletionChecked"],
+        &[
+            "ShipmentProcessCompletionChecked",
+            // Documents that were generated again when somebody else cancelled the booking.
+            "ShipmentLabelsGenerationStarted",
+            // A booking that was to be cancelled stands; what is being undone goes on.
+            "CollectionBookingCancellationCompleted",
+            "CollectionBookingCancellationFailed",
+            "ShipmentManifestationCancellationCompleted",
+            "ShipmentManifestationCancellationFailed",
+            "ShipmentCancellationRequested",
+            "ShipmentProcessRetried",
+            "ShipmentProcessSettled",
+        ],
     ),
     (
         "ShipmentProcessCompletionChecked",
@@ -108,6 +126,8 @@ const PROCESS: &[Successors] = &[
         &[
             "DocumentsRegenerationRequested",
             "ShipmentCancellationRequested",
+            // Somebody else cancels the booking.
+            "CollectionBookingFailed",
         ],
     ),
     (
@@ -149,12 +169,16 @@ const PROCESS: &[Successors] = &[
             "ShipmentCancellationRequested",
             "CollectionRebookingRequested",
             "CollectionBookingCompleted",
+            // Somebody else cancels the booking of what was complete.
+            "CollectionBookingFailed",
         ],
     ),
     (
         "ShipmentLegsAmended",
         &[
             "CustomsInvoiceGenerationStarted",
+            // Under a category that needs no invoice, to which it was switched.
+            "ShipmentManifestationStarted",
             "ShipmentProcessRetried",
             "ShipmentLegsAmended",
             "ShipmentCancellationRequested",
@@ -186,6 +210,7 @@ const PROCESS: &[Successors] = &[
             "CollectionBookingCancellationFailed",
             "ShipmentManifestationCancellationCompleted",
             "ShipmentManifestationCancellationFailed",
+            "CollectionBookingCompleted",
         ],
     ),
     (
@@ -202,6 +227,8 @@ const PROCESS: &[Successors] = &[
             "CollectionBookingCancellationCompleted",
             "CollectionBookingCancellationFailed",
             "ShipmentCancellationRequested",
+            // It is booked, and the carrier does not cancel it.
+            "CollectionBookingCompleted",
         ],
     ),
     // Before the collection is booked anew, it is cancelled.
@@ -211,11 +238,19 @@ const PROCESS: &[Successors] = &[
             "ShipmentManifestationCancellationStarted",
             "CollectionBookingStarted",
             "ShipmentProcessCompensationCompleted",
+            // After it had been given up, while legs are being cancelled, or could not be either.
+            "ShipmentManifestationCancellationCompleted",
+            "ShipmentManifestationCancellationFailed",
+            "ShipmentCancellationRequested",
+            "ShipmentProcessCompensationFailed",
         ],
     ),
     (
         "CollectionBookingCancellationFailed",
-        &["ShipmentProcessCompensationFailed"],
+        &[
+            "ShipmentProcessCompensationFailed",
+            "ShipmentManifestationCancellationStarted",
+        ],
     ),
     (
         "ShipmentManifestationCancellationStarted",
@@ -223,11 +258,17 @@ const PROCESS: &[Successors] = &[
             "ShipmentManifestationCancellationCompleted",
             "ShipmentManifestationCancellationFailed",
             "ShipmentCancellationRequested",
+            // The collection, after that had been given up.
+            "CollectionBookingCancellationCompleted",
+            "CollectionBookingCompleted",
         ],
     ),
     (
         "ShipmentManifestationCancellationCompleted",
-        &["ShipmentProcessCompensationCompleted"],
+        &[
+            "ShipmentProcessCompensationCompleted",
+            "ShipmentProcessCompensationFailed",
+        ],
     ),
     (
         "ShipmentManifestationCancellationFailed",
@@ -241,8 +282,11 @@ const PROCESS: &[Successors] = &[
             "ShipmentCancellationRequested",
             "CollectionBookingCancellationCompleted",
             "ShipmentManifestationCancellationCompleted",
+            "CollectionBookingCompleted",
+            "ShipmentProcessSettled",
         ],
     ),
+    ("ShipmentProcessSettled", &["ShipmentProcessCancelled"]),
     (
         "ShipmentProcessCompensationCompleted",
         &[
@@ -314,6 +358,8 @@ const SHIPMENT: &[Successors] = &[
         &[
             "ShipmentManifestationCancellationStarted",
             "ShipmentManifestationCancelled",
+            // It was cancelled before it was taken in.
+            "ShipmentInitialized",
             "ShipmentReplanned",
             "ShipmentLegManifestationStarted",
         ],
@@ -428,7 +474,11 @@ const COLLECTION: &[Successors] = &[
     ),
     (
         "CollectionBooked",
-        &["CollectionBookingCancellationStarted"],
+        &[
+            "CollectionBookingCancellationStarted",
+            // The carrier agrees after all.
+            "CollectionBookingCancelled",
+        ],
     ),
     (
         "CollectionBookingCancellationStarted",
@@ -442,6 +492,10 @@ const COLLECTION: &[Successors] = &[
         &[
             "CollectionBookingCancellationStarted",
             "CollectionBookingCancelled",
+            // A carrier that was silent refuses.
+            "CollectionBookingCancellationFailed",
+            // It has booked what it does not cancel.
+            "CollectionBooked",
         ],
     ),
     (
@@ -548,6 +602,47 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_cannot_be_undone_is_told_once_all_was_tried_and_only_then_settled() {
+        let cancelled = [
+            "ShipmentProcessStarted",
+            "ManifestationAndDocumentsStarted",
+            "ShipmentManifestationStarted",
+            "ShipmentCancellationRequested",
+            "ShipmentProcessCompensationStarted",
+            "CollectionBookingCancellationStarted",
+            "CollectionBookingCancellationFailed",
+            "ShipmentManifestationCancellationStarted",
+            "ShipmentManifestationCancellationCompleted",
+            "ShipmentProcessCompensationFailed",
+            "ShipmentProcessSettled",
+            "ShipmentProcessCancelled",
+        ];
+        assert_eq!(first_illegal("Process", &cancelled), None);
+        let settled_before = [&cancelled[..9], &cancelled[10..]].concat();
+        let illegal = (cancelled[8], cancelled[10]);
+        assert_eq!(first_illegal("Process", &settled_before), Some(illegal));
+        let after_all = [&cancelled[..11], &["ShipmentProcessRetried"]].concat();
+        assert!(first_illegal("Process", &after_all).is_some(), "it is over");
+    }
+
+    #[test]
+    fn a_booking_that_the_carrier_does_not_cancel_stands_and_may_be_cancelled_after_all() {
+        let stands = [
+            "CollectionBookingInitialized",
+            "CollectionBookingScheduled",
+            "CollectionBookingWithCarrierStarted",
+            "CollectionBookingCancellationStarted",
+            "CollectionBookingCancellationFailed",
+            "CollectionBooked",
+            "CollectionBookingCancelled",
+        ];
+        assert_eq!(first_illegal("Collection", &stands), None);
+        let unheard = [&stands[..4], &stands[5..]].concat();
+        let illegal = (stands[3], stands[5]);
+        assert_eq!(first_illegal("Collection", &unheard), Some(illegal));
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub enum Status {
     Cancelled,
     /// What was done could not be undone.
     NeedsAttention,
+    /// It has failed or was cancelled, and somebody has seen to what could not be undone.
+    Settled,
 }
 
 impl Status {
@@ -29,15 +31,21 @@ impl Status {
                 "ShipmentProcessCompleted" => Self::Completed,
                 "ShipmentProcessFailed" if regenerates => Self::CompletedWithoutNewDocuments,
                 "ShipmentProcessFailed" | "ShipmentProcessCompensationCompleted" => Self::Failed,
+                "ShipmentProcessSettled" => Self::Settled,
+                "ShipmentProcessCancelled" if status == Self::Settled => status,
                 "ShipmentProcessCancelled" => Self::Cancelled,
                 "ShipmentProcessCompensationFailed" => Self::NeedsAttention,
+                // It stands, and nobody wants it.
+                "CollectionBookingCompleted" if status == Self::NeedsAttention => status,
                 // These say nothing of how far it is.
                 "ProcessCategoryChanged" | "ShipmentLegsAmended" => status,
                 _ => Self::Running,
             };
             regenerates = match *event {
                 "DocumentsRegenerationRequested" => true,
-                "ShipmentProcessCompleted" | "ShipmentProcessCompensationStarted" => false,
+                "ShipmentProcessCompleted"
+                | "ShipmentProcessCompensationStarted"
+                | "CollectionBookingFailed" => false,
                 _ => regenerates,
             };
         }
@@ -76,6 +84,21 @@ mod tests {
             (
                 &["ShipmentProcessCompensationFailed"],
                 Status::NeedsAttention,
+            ),
+            (
+                &[
+                    "ShipmentProcessCompensationFailed",
+                    "CollectionBookingCompleted",
+                ],
+                Status::NeedsAttention,
+            ),
+            (
+                &[
+                    "ShipmentProcessCompensationFailed",
+                    "ShipmentProcessSettled",
+                    "ShipmentProcessCancelled",
+                ],
+                Status::Settled,
             ),
             (
                 &[

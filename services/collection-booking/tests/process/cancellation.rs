@@ -7,8 +7,9 @@ use contracts::carrier::{
     CollectionCancelledByCarrier,
 };
 use contracts::collection::*;
-use contracts::shipment::{Failure, StepRetried, StepTimedOut, Undo, Undone};
+use contracts::shipment::{StepRetried, StepTimedOut, Undo, Undone};
 use jiff::SignedDuration;
+use kernel::Process;
 use testkit::{given, patience};
 use uuid::Uuid;
 
@@ -36,8 +37,39 @@ fn cancelled(round: u32) -> CollectionEvent {
 }
 
 fn not_cancelled(why: &str) -> CollectionEvent {
-    let failure = Failure::because(format!("CollectionBookingCancellation: {why}"));
-    CollectionBookingCancellationFailed(failure).into()
+    CollectionBookingCancellationFailed {
+        failure: format!("CollectionBookingCancellation: {why}"),
+        round: Round::FIRST,
+        refused: false,
+    }
+    .into()
+}
+
+/// The carrier has refused to cancel it.
+fn kept() -> CollectionEvent {
+    CollectionBookingCancellationFailed {
+        failure: "CollectionBookingCancellation: the van has left".to_owned(),
+        round: Round::FIRST,
+        refused: true,
+    }
+    .into()
+}
+
+/// It is booked, in spite of the cancellation.
+fn stands() -> CollectionEvent {
+    CollectionBooked {
+        booking_reference: "B1".to_owned(),
+        round: Round::FIRST,
+        cancellation_refused: true,
+    }
+    .into()
+}
+
+fn booked_meanwhile() -> CollectionEvent {
+    CollectionBookedMeanwhile {
+        booking_reference: "B1".to_owned(),
+    }
+    .into()
 }
 
 fn to_cancel(key: &str) -> CarrierCommand {
@@ -92,7 +124,6 @@ fn what_the_carrier_was_asked_or_has_refused_is_cancelled_too_since_it_may_book_
     given(process(true), with_carrier())
         .when(cancel(0))
         .then([cancelling()])
-        .and_refused(booked(), "was cancelled")
         .and_refused(rejected(), "no longer waits");
     given(process(true), with_carrier())
         .when(rejected())
@@ -135,14 +166,71 @@ fn a_carrier_that_does_not_cancel_is_named_until_it_does() {
     given(process(true), collected_history())
         .when(cancel(0))
         .and_when(refuses())
-        .then([not_cancelled("the van has left")])
+        .then([kept(), stands()])
+        .waits_until(&[])
         .and_refused(refuses(), "no longer waits")
+        // Whoever asks for it has not had the answer.
+        .and_when(CreateCollectionBooking(request(27)))
+        .then([stands()])
         // Asked anew it may answer otherwise: that is a request of its own.
         .and_when(cancel(0))
         .then([cancelling()])
         .sends([to_cancel("S1/collection/cancel/2")])
         .and_when(agrees())
         .then([cancelled(0)]);
+}
+
+#[test]
+fn what_the_carrier_books_and_does_not_cancel_stands_in_whatever_order_it_says_so() {
+    let cancelling = || given(process(true), with_carrier()).when(cancel(0));
+    cancelling()
+        .and_when(refuses())
+        .then([kept()])
+        .and_when(booked())
+        .then([stands()])
+        .and_refused(booked(), "booked already");
+    cancelling()
+        .and_when(booked())
+        .then([booked_meanwhile()])
+        .sends([])
+        .waits_until(&[("CollectionBookingCancellation", "1970-01-01T00:15:00Z")])
+        .and_refused(booked(), "booked already")
+        .and_when(refuses())
+        .then([kept(), stands()]);
+    // And it may be cancelled yet, when that is asked for once more.
+    cancelling()
+        .and_when(refuses())
+        .and_when(booked())
+        .and_when(cancel(0))
+        .sends([to_cancel("S1/collection/cancel/2")])
+        // That was said of the time before.
+        .and_refused(refuses(), "no longer waits")
+        .and_when(agrees())
+        .then([cancelled(0)]);
+}
+
+#[test]
+fn nobody_counts_on_what_a_silent_carrier_may_cancel_yet() {
+    assert!(!process(true).is_public(&booked_meanwhile()));
+    let mut history = with_carrier();
+    history.extend([
+        cancelling(),
+        not_cancelled("the carrier did not answer in time"),
+    ]);
+    given(process(true), history.clone())
+        .when(booked())
+        .then([booked_meanwhile()])
+        .and_when(refuses())
+        .then([kept(), stands()]);
+    given(process(true), history.clone())
+        .when(booked())
+        .and_when(agrees())
+        .then([cancelled(0)]);
+    given(process(true), history)
+        .when(refuses())
+        .then([kept()])
+        .and_when(booked())
+        .then([stands()]);
 }
 
 #[test]

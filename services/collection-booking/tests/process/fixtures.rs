@@ -73,6 +73,7 @@ pub(crate) fn collected() -> CollectionEvent {
     CollectionBooked {
         booking_reference: "B1".to_owned(),
         round: Round::FIRST,
+        cancellation_refused: false,
     }
     .into()
 }

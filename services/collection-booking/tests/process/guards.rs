@@ -50,16 +50,36 @@ fn the_table_that_people_read_is_what_the_process_does() {
     let mut with_carrier = scheduled();
     with_carrier.push(asked());
     let done = and(with_carrier.clone(), booked());
-    let cancelling = and(done.clone(), cancel());
+    let cancelling = and(with_carrier.clone(), cancel());
+    let was_booked = and(done.clone(), cancel());
+    let mut silent = cancelling.clone();
+    silent.push(
+        CollectionBookingCancellationFailed {
+            failure: "CollectionBookingCancellation: silence".to_owned(),
+            round: Round::FIRST,
+            refused: false,
+        }
+        .into(),
+    );
+    let refused = and(cancelling.clone(), refuses());
     let states = [
         ("Nothing has come", vec![]),
         ("Waits for the time to book", scheduled()),
         ("Waits for the carrier", with_carrier.clone()),
         ("Booked", done),
         ("Failed", and(with_carrier, rejected())),
-        ("Is being cancelled", cancelling.clone()),
-        ("Cancelled", and(cancelling.clone(), agrees())),
-        ("Not cancelled", and(cancelling, refuses())),
+        (
+            "Is being cancelled, before the carrier has booked",
+            cancelling.clone(),
+        ),
+        ("Is being cancelled, and was booked", was_booked),
+        ("Cancelled", and(cancelling, agrees())),
+        ("Not cancelled: the carrier has not answered", silent),
+        ("Not cancelled: the carrier has refused", refused.clone()),
+        (
+            "Booked, and the carrier has refused to cancel it",
+            and(refused, booked()),
+        ),
     ];
     let inputs: Vec<Input> = vec![
         CreateCollectionBooking(request(27)).into(),

@@ -12,7 +12,7 @@ use axum::routing::{post, put};
 use axum::{Json, Router};
 use contracts::process::{
     AmendShipmentLegs, CancelShipment, RebookCollection, RegenerateDocuments, RetryFailedStep,
-    SERVICE,
+    SERVICE, SettleShipment,
 };
 use contracts::shipment::Nothing;
 use contracts::{Envelope, Kind, MessageId, MessageSet, ShipmentId};
@@ -36,6 +36,7 @@ pub(super) fn router() -> Router<Arc<Api>> {
         .route("/shipments/{shipment_id}/legs", put(amend))
         .route("/shipments/{shipment_id}/rebook", post(rebook))
         .route("/shipments/{shipment_id}/retry", post(retry))
+        .route("/shipments/{shipment_id}/settle", post(settle))
         .route("/shipments/{shipment_id}/documents", post(regenerate))
         .route("/shipments/{shipment_id}/category", put(change_category))
 }
@@ -91,6 +92,20 @@ async fn retry(
 ) -> Result<Json<Outcome>, Problem> {
     request::read_nothing(&read_optional(&headers, body)?).map_err(Problem::of_fields)?;
     let command = RetryFailedStep(Nothing {});
+    api.operate(parse_id(id)?, caller, &headers, command.into())
+        .await
+}
+
+async fn settle(
+    State(api): Shared,
+    id: Id,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Outcome>, Problem> {
+    let body = read_json(&headers, body)?;
+    let reason = request::read_settlement(&body).map_err(Problem::of_fields)?;
+    let command = SettleShipment { reason };
     api.operate(parse_id(id)?, caller, &headers, command.into())
         .await
 }

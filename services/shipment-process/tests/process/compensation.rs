@@ -1,7 +1,7 @@
 //! What was done with carriers is undone, the last thing first.
 
 use contracts::collection::{
-    self, CancelCollectionBooking, CollectionBookingCancelled, CollectionBookingSubprocessFailed,
+    CancelCollectionBooking, CollectionBookingCancelled, CollectionBookingSubprocessFailed,
 };
 use contracts::manifestation as shipment;
 use contracts::process::*;
@@ -9,7 +9,7 @@ use contracts::shipment::{Failure, Nothing, Undone};
 use contracts::{MessageSet, Round};
 use jiff::SignedDuration;
 use shipment_process::{Command, ShipmentProcess};
-use testkit::given;
+use testkit::{Then, given};
 
 use crate::fixtures::*;
 
@@ -179,16 +179,173 @@ fn an_undo_that_cannot_succeed_asks_for_a_person() {
         ]);
 }
 
-#[test]
-fn a_collection_that_is_not_cancelled_keeps_the_legs() {
+/// The carrier keeps the collection, and legs are being cancelled.
+fn without_collection() -> Then<ShipmentProcess> {
     given(impatient(), waiting_for_booking())
         .when(CollectionBookingSubprocessFailed(failure()))
-        .and_when(collection::CollectionBookingCancellationFailed(not_undone()))
+        .and_when(kept())
+}
+
+fn legs_kept() -> shipment::ShipmentManifestationCancellationFailed {
+    shipment::ShipmentManifestationCancellationFailed(not_undone())
+}
+
+fn both_kept() -> Failure {
+    let reasons = [kept_because().failure, not_undone().failure];
+    Failure::because(reasons.join("; "))
+}
+
+#[test]
+fn a_collection_that_is_not_cancelled_does_not_keep_the_legs_from_it() {
+    let needs_attention = without_collection()
         .then([
-            CollectionBookingCancellationFailed(not_undone()).into(),
+            CollectionBookingCancellationFailed(kept_because()).into(),
+            ShipmentManifestationCancellationStarted(Nothing {}).into(),
+        ])
+        .sends([cancel_legs()])
+        .and_when(shipment::ShipmentManifestationCancelled(undone()))
+        .then([
+            ShipmentManifestationCancellationCompleted(Nothing {}).into(),
+            ShipmentProcessCompensationFailed(kept_because()).into(),
+        ])
+        .waits_until(&[]);
+    // Only what could not be undone is tried again.
+    let again = needs_attention.and_when(RetryFailedStep(Nothing {}));
+    let [ProcessEvent::Retried(retried), ..] = &again.events()[..] else {
+        panic!("{:?}", again.events());
+    };
+    assert_eq!(retried.step, "CollectionBookingCancellation");
+    again
+        .sends([cancel_booking()])
+        .and_when(CollectionBookingCancelled(undone()))
+        .then([
+            CollectionBookingCancellationCompleted(Nothing {}).into(),
+            ShipmentProcessCompensationCompleted(Nothing {}).into(),
+        ]);
+}
+
+#[test]
+fn everything_that_could_not_be_undone_is_named_and_tried_again() {
+    let needs_attention = without_collection()
+        .and_when(legs_kept())
+        .then([
+            ShipmentManifestationCancellationFailed(not_undone()).into(),
+            ShipmentProcessCompensationFailed(both_kept()).into(),
+        ])
+        .and_refused(kept(), "failed already")
+        .and_refused(legs_kept(), "failed already");
+    needs_attention
+        .and_when(RetryFailedStep(Nothing {}))
+        .sends([cancel_booking()])
+        .and_when(CollectionBookingCancelled(undone()))
+        .sends([cancel_legs()])
+        .and_when(legs_kept())
+        .then([
+            ShipmentManifestationCancellationFailed(not_undone()).into(),
+            ShipmentProcessCompensationFailed(not_undone()).into(),
+        ]);
+}
+
+#[test]
+fn what_is_undone_after_all_is_no_longer_named() {
+    // While the legs are being cancelled, which are not asked for again for that.
+    without_collection()
+        .and_when(CollectionBookingCancelled(undone()))
+        .then([CollectionBookingCancellationCompleted(Nothing {}).into()])
+        .waits_until(&[("ShipmentManifestationCancellation", IN_5_MINUTES)])
+        .and_when(shipment::ShipmentManifestationCancelled(undone()))
+        .then([
+            ShipmentManifestationCancellationCompleted(Nothing {}).into(),
+            ShipmentProcessCompensationCompleted(Nothing {}).into(),
+        ]);
+    // Or once a person has to see to it.
+    without_collection()
+        .and_when(legs_kept())
+        .and_when(CollectionBookingCancelled(undone()))
+        .then([
+            CollectionBookingCancellationCompleted(Nothing {}).into(),
             ShipmentProcessCompensationFailed(not_undone()).into(),
         ])
+        .sends([])
+        .and_when(shipment::ShipmentManifestationCancelled(undone()))
+        .then([
+            ShipmentManifestationCancellationCompleted(Nothing {}).into(),
+            ShipmentProcessCompensationCompleted(Nothing {}).into(),
+        ]);
+}
+
+#[test]
+fn a_deadline_of_an_undo_that_was_given_up_is_late() {
+    for name in [
+        "CollectionBookingCancellation",
+        "CollectionBookingCancellation/retry",
+    ] {
+        let mut history = waiting_for_booking();
+        for event in [
+            given(impatient(), history.clone()).when(CollectionBookingSubprocessFailed(failure())),
+            without_collection(),
+        ] {
+            history.extend(event.events());
+        }
+        given(impatient(), history)
+            .when_deadline_passes(name)
+            .is_refused("no longer waits");
+    }
+}
+
+#[test]
+fn a_collection_that_stands_is_known_and_a_person_sees_to_it() {
+    let booked = || [completed().remove(0)];
+    // Whether its word comes before the refusal, behind it, or when all else is undone.
+    given(impatient(), waiting_for_booking())
+        .when(CollectionBookingSubprocessFailed(failure()))
+        .and_when(stands())
+        .then(booked())
+        .waits_until(&[("CollectionBookingCancellation", IN_5_MINUTES)])
+        .and_when(kept())
+        .sends([cancel_legs()])
+        .and_refused(stands(), "done already");
+    let needs_attention = without_collection()
+        .and_when(stands())
+        .then(booked())
+        .waits_until(&[("ShipmentManifestationCancellation", IN_5_MINUTES)])
+        .and_when(shipment::ShipmentManifestationCancelled(undone()))
+        .then([
+            ShipmentManifestationCancellationCompleted(Nothing {}).into(),
+            ShipmentProcessCompensationFailed(kept_because()).into(),
+        ]);
+    needs_attention
+        .and_when(CollectionBookingCancelled(undone()))
+        .then([
+            CollectionBookingCancellationCompleted(Nothing {}).into(),
+            ShipmentProcessCompensationCompleted(Nothing {}).into(),
+        ]);
+    without_collection()
+        .and_when(shipment::ShipmentManifestationCancelled(undone()))
+        .and_when(stands())
+        .then(booked())
         .sends([]);
+}
+
+#[test]
+fn a_collection_that_stands_while_it_is_rebooked_is_the_one_that_counts() {
+    let rebooking = || given(process(false), booking_failed()).when(RebookCollection::default());
+    rebooking()
+        .and_when(kept())
+        .then([
+            CollectionBookingCancellationFailed(kept_because()).into(),
+            ShipmentProcessCompensationFailed(kept_because()).into(),
+        ])
+        // One that may be cancelled yet is not counted on.
+        .and_refused(booked(), "no longer waits")
+        .and_when(stands())
+        .then(completed())
+        .waits_until(&[]);
+    rebooking()
+        .and_when(stands())
+        .then(completed())
+        .waits_until(&[])
+        .and_refused(kept(), "no longer waits");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A shipment with one leg, and how far its process has come.
 
-use contracts::collection::{CollectionBooked, CollectionRequest};
+use contracts::collection::{self, CollectionBooked, CollectionRequest};
 use contracts::manifestation as shipment;
 use contracts::process::*;
 use contracts::shipment::{Document, Failure, Leg, ManifestedLeg, Nothing, Undo};
@@ -151,8 +151,32 @@ pub(crate) fn booked() -> Input {
     CollectionBooked {
         booking_reference: "B1".to_owned(),
         round: Round::FIRST,
+        cancellation_refused: false,
     }
     .into()
+}
+
+/// The carrier has booked what it was asked to cancel, and does not cancel it.
+pub(crate) fn stands() -> Input {
+    CollectionBooked {
+        booking_reference: "B1".to_owned(),
+        round: Round::FIRST,
+        cancellation_refused: true,
+    }
+    .into()
+}
+
+/// The carrier does not cancel the collection.
+pub(crate) fn kept() -> collection::CollectionBookingCancellationFailed {
+    collection::CollectionBookingCancellationFailed {
+        failure: kept_because().failure,
+        round: Round::FIRST,
+        refused: true,
+    }
+}
+
+pub(crate) fn kept_because() -> Failure {
+    Failure::because("CollectionBookingCancellation: the carrier does not cancel")
 }
 
 pub(crate) fn completed() -> Vec<ProcessEvent> {

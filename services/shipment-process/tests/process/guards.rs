@@ -1,9 +1,6 @@
 //! The complete table of guards, held against the one that people read.
 
-use contracts::collection::{
-    CollectionBookingCancellationFailed, CollectionBookingCancelled,
-    CollectionBookingSubprocessFailed,
-};
+use contracts::collection::{CollectionBookingCancelled, CollectionBookingSubprocessFailed};
 use contracts::manifestation::{self as shipment, ShipmentManifestationCancelled};
 use contracts::process::*;
 use contracts::shipment::{Nothing, Undone};
@@ -13,6 +10,7 @@ use shipment_process::{Input, ShipmentProcess, Steps};
 use testkit::{given, guards, hold_against, patience};
 
 use crate::fixtures::*;
+use crate::operations::settle;
 
 fn patient() -> ShipmentProcess {
     ShipmentProcess {
@@ -47,6 +45,9 @@ fn states() -> Vec<(&'static str, Vec<ProcessEvent>)> {
         shipment::ShipmentLabelsGenerationFailed(failure()),
     );
     let not_undone = shipment::ShipmentManifestationCancellationFailed(failure());
+    let needs_attention = and(undoing.clone(), not_undone);
+    let rebooking = and(booking_failed(), RebookCollection::default());
+    let asked_to_book = and(waiting_for_booking(), CancelShipment::default());
     let cancelling = and(done.clone(), CancelShipment::default());
     let legs_left = and(cancelling.clone(), CollectionBookingCancelled(undone()));
     vec![
@@ -73,18 +74,27 @@ fn states() -> Vec<(&'static str, Vec<ProcessEvent>)> {
             "Failed to book the collection, and may be rebooked",
             booking_failed(),
         ),
-        (
-            "Rebooks the collection",
-            and(booking_failed(), RebookCollection::default()),
-        ),
+        ("Rebooks the collection", rebooking.clone()),
         ("Failed, and is being undone", undoing.clone()),
         (
             "Failed, and undone",
-            and(undoing.clone(), ShipmentManifestationCancelled(undone())),
+            and(undoing, ShipmentManifestationCancelled(undone())),
         ),
-        ("Needs attention", and(undoing, not_undone)),
+        (
+            "Needs attention: the legs are not cancelled",
+            needs_attention.clone(),
+        ),
+        ("Settled by hand", and(needs_attention, settle())),
+        (
+            "Needs attention: the collection is not cancelled, and was to be booked anew",
+            and(rebooking, kept()),
+        ),
         ("Is being cancelled: the collection", cancelling),
         ("Is being cancelled: the legs", legs_left.clone()),
+        (
+            "Is being cancelled: the legs, and the collection is not cancelled",
+            and(asked_to_book, kept()),
+        ),
         (
             "Cancelled",
             and(legs_left, ShipmentManifestationCancelled(undone())),
@@ -112,9 +122,10 @@ fn inputs() -> Vec<Input> {
         shipment::ShipmentCombinedDocumentGenerated(doc()).into(),
         shipment::ShipmentCombinedDocumentGenerationFailed(failure()).into(),
         booked(),
+        stands(),
         CollectionBookingSubprocessFailed(failure()).into(),
         CollectionBookingCancelled(undone()).into(),
-        CollectionBookingCancellationFailed(failure()).into(),
+        kept().into(),
         ShipmentManifestationCancelled(undone()).into(),
         shipment::ShipmentManifestationCancellationFailed(failure()).into(),
         CancelShipment::default().into(),
@@ -122,6 +133,7 @@ fn inputs() -> Vec<Input> {
         RebookCollection::default().into(),
         RetryFailedStep(Nothing {}).into(),
         RegenerateDocuments(Nothing {}).into(),
+        settle().into(),
     ]
 }
 

@@ -5,5 +5,6 @@ mod compensation;
 mod fixtures;
 mod guards;
 mod operations;
+mod others;
 mod retries;
 mod steps;

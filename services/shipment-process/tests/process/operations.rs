@@ -26,6 +26,19 @@ fn cancel() -> CancelShipment {
     }
 }
 
+pub(crate) fn settle() -> SettleShipment {
+    SettleShipment {
+        reason: "the carrier has cancelled it on the telephone".to_owned(),
+    }
+}
+
+fn settled() -> ProcessEvent {
+    ShipmentProcessSettled {
+        reason: settle().reason,
+    }
+    .into()
+}
+
 fn undone(round: u32) -> Undone {
     Undone {
         round: Round(round),
@@ -253,4 +266,94 @@ fn documents_of_a_completed_shipment_are_generated_again_and_it_stays_booked() {
     given(process(false), waiting_for_booking())
         .when(RegenerateDocuments(Nothing {}))
         .is_refused("once everything is done");
+}
+
+fn legs_kept() -> shipment::ShipmentManifestationCancellationFailed {
+    shipment::ShipmentManifestationCancellationFailed(failure())
+}
+
+#[test]
+fn what_could_not_be_undone_is_settled_by_hand() {
+    given(process(false), waiting_for_labels())
+        .when(shipment::ShipmentLabelsGenerationFailed(failure()))
+        .and_refused(settle(), "nothing needs attention")
+        .and_when(legs_kept())
+        .and_when(settle())
+        .then([settled()])
+        .sends([])
+        .waits_until(&[])
+        // What other services say now changes nothing, and nothing is begun anew on top of it.
+        .and_refused(
+            shipment::ShipmentManifestationCancelled(undone(0)),
+            "finished",
+        )
+        .and_refused(RetryFailedStep(Nothing {}), "finished");
+}
+
+#[test]
+fn what_was_to_be_cancelled_is_cancelled_when_it_is_settled() {
+    let needs_attention = given(process(false), waiting_for_labels())
+        .when(cancel())
+        .and_when(legs_kept());
+    needs_attention
+        .and_refused(cancel(), "settle it by hand")
+        .and_when(settle())
+        .then([settled(), ShipmentProcessCancelled(Nothing {}).into()])
+        .waits_until(&[]);
+}
+
+#[test]
+fn a_rebooking_is_not_settled_since_its_legs_stand_but_it_can_be_cancelled_before() {
+    given(process(false), booking_failed())
+        .when(RebookCollection::default())
+        .and_when(kept())
+        .and_refused(settle(), "its legs stand")
+        .and_when(cancel())
+        .and_when(kept())
+        .and_when(shipment::ShipmentManifestationCancelled(undone(0)))
+        .and_when(settle())
+        .then([settled(), ShipmentProcessCancelled(Nothing {}).into()]);
+}
+
+#[test]
+fn nothing_is_settled_that_was_never_started() {
+    given(process(false), [])
+        .when(settle())
+        .is_refused("nothing has been started");
+}
+
+#[test]
+fn the_invoice_is_generated_anew_with_legs_that_are_amended_after_the_manifestation_has_failed() {
+    let legs = vec![leg(7), leg(8)];
+    let invoice = |round| {
+        shipment::CustomsInvoiceGenerated(Document {
+            round: Round(round),
+            ..document("customs-invoice")
+        })
+    };
+    let amended = given(process(true), [])
+        .when(start())
+        .and_when(invoice(0))
+        .and_when(shipment::ShipmentManifestationFailed {
+            failure: failure().failure,
+            round: Round(0),
+            legs_to_cancel: vec![],
+        })
+        .and_when(AmendShipmentLegs { legs: legs.clone() });
+    assert_eq!(names(&amended), ["ShipmentLegsAmended"]);
+    let again = amended.sends([]).and_when(RetryFailedStep(Nothing {}));
+    assert_eq!(
+        names(&again),
+        ["ShipmentProcessRetried", "CustomsInvoiceGenerationStarted"]
+    );
+    let planned = shipment::PlannedShipment {
+        legs,
+        round: Round(2),
+        ..planned()
+    };
+    again
+        .sends([ask(shipment::GenerateCustomsInvoice(planned.clone()))])
+        .and_refused(invoice(0), "begun anew meanwhile")
+        .and_when(invoice(2))
+        .sends([ask(shipment::ManifestShipment(planned))]);
 }
