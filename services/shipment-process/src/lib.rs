@@ -70,12 +70,7 @@ pub fn registry(
 pub fn start(settings: &Settings, environment: &Environment) -> anyhow::Result<Hosted> {
     let process = &settings.shipment_process;
     let rebooking_window = SignedDuration::from_millis(process.rebooking_window_ms);
-    let mut steps = steps(&process.steps);
-    if !settings.collection_booking.book_immediately {
-        let timeout = &mut steps.collection_booking.timeout;
-        *timeout = timeout.saturating_add(BOOKING_AHEAD);
-    }
-    let registry = Arc::new(registry(steps, rebooking_window)?);
+    let registry = Arc::new(registry(steps(settings), rebooking_window)?);
     let mut hosted = Hosted::start(&SERVICE, registry.clone(), environment)?;
     hosted.routes = api::router(api::Api {
         inbox: hosted.inbox.clone(),
@@ -88,20 +83,55 @@ pub fn start(settings: &Settings, environment: &Environment) -> anyhow::Result<H
     Ok(hosted)
 }
 
-/// How long a collection may be booked ahead; its step waits at least that long.
+/// How long a collection may be booked ahead; its step waits at least that long, unless it is booked at once.
 const BOOKING_AHEAD: SignedDuration = SignedDuration::from_hours(8 * 24);
 
 /// How long each step is waited for, with these settings.
 #[must_use]
-pub fn steps(settings: &host::Steps) -> Steps {
+pub fn steps(settings: &Settings) -> Steps {
+    let steps = &settings.shipment_process.steps;
+    let mut collection_booking = steps.collection_booking.patience();
+    if !settings.collection_booking.book_immediately {
+        let timeout = &mut collection_booking.timeout;
+        *timeout = timeout.saturating_add(BOOKING_AHEAD);
+    }
     Steps {
-        customs_invoice: settings.customs_invoice.patience(),
-        manifestation: settings.manifestation.patience(),
-        labels: settings.labels.patience(),
-        receipt: settings.receipt.patience(),
-        combined_document: settings.combined_document.patience(),
-        collection_booking: settings.collection_booking.patience(),
-        booking_cancellation: settings.booking_cancellation.patience(),
-        manifestation_cancellation: settings.manifestation_cancellation.patience(),
+        customs_invoice: steps.customs_invoice.patience(),
+        manifestation: steps.manifestation.patience(),
+        labels: steps.labels.patience(),
+        receipt: steps.receipt.patience(),
+        combined_document: steps.combined_document.patience(),
+        collection_booking,
+        booking_cancellation: steps.booking_cancellation.patience(),
+        manifestation_cancellation: steps.manifestation_cancellation.patience(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use host::Base;
+
+    use super::*;
+
+    /// How much longer than it says the settings' step waits for the collection.
+    fn added(book_immediately: bool) -> SignedDuration {
+        let mut settings = Settings::layered(Base::AllInOne, None, HashMap::new())
+            .unwrap_or_else(|error| panic!("{error:#}"));
+        settings.collection_booking.book_immediately = book_immediately;
+        let of_step = settings
+            .shipment_process
+            .steps
+            .collection_booking
+            .patience();
+        steps(&settings).collection_booking.timeout - of_step.timeout
+    }
+
+    #[test]
+    fn a_collection_is_waited_for_as_long_as_it_may_be_booked_ahead_and_no_longer_when_it_is_booked_at_once()
+     {
+        assert_eq!(added(true), SignedDuration::ZERO);
+        assert_eq!(added(false), SignedDuration::from_hours(8 * 24));
     }
 }

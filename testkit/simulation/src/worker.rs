@@ -46,7 +46,7 @@ pub(crate) struct Service {
 pub(crate) fn services(topology: &Topology, settings: &Settings) -> anyhow::Result<Vec<Service>> {
     let process = &settings.shipment_process;
     let rebooking_window = SignedDuration::from_millis(process.rebooking_window_ms);
-    let steps = shipment_process::steps(&process.steps);
+    let steps = shipment_process::steps(settings);
     Ok(vec![
         service(
             topology,

@@ -292,7 +292,7 @@ proptest! {
     fn the_process_of_a_shipment_converges(choices in choices()) {
         let settings = &CALM.settings.shipment_process;
         let window = SignedDuration::from_millis(settings.rebooking_window_ms);
-        let steps = shipment_process::steps(&settings.steps);
+        let steps = shipment_process::steps(&CALM.settings);
         let registry = shipment_process::registry(steps, window).unwrap();
         converges("Process", &registry, &choices);
     }
