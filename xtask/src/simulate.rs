@@ -9,7 +9,7 @@ use crate::shell;
 const HELP: &str = "\
 Run the suite under a scheduler that a seed drives: any order, duplicates, delays, crashes, conflicts
 between instances, answers that are lost, deadlines that race with answers, carriers that misbehave, and
-people who cancel, amend and retry. The same seed is the same run, to the letter of its trace. The exit
+people who cancel, amend, retry and settle. The same seed is the same run, to the letter of its trace. The exit
 code is 0 only if everything holds in every seed.
 
 Usage: cargo xtask simulate [--seeds N] [--from SEED] [--shipments K] [--debug]

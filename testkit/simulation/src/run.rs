@@ -112,6 +112,7 @@ async fn run(mut chance: Chance, bounds: Bounds, traced: bool) -> anyhow::Result
         shipments: bounds.shipments as u64,
         conflicts: world.conflicts(),
         timeouts: found.timeouts,
+        settled: found.settled,
         ..world.tally
     };
     let trace = if traced {

@@ -1,9 +1,11 @@
 //! When the scheduler no longer injures: everything is delivered, and time passes until nothing is
 //! pending.
 
+use contracts::ShipmentId;
 use jiff::SignedDuration;
 use runtime::Clock;
 
+use crate::check;
 use crate::gate::Verdict;
 use crate::instance::Taken;
 use crate::world::World;
@@ -41,10 +43,29 @@ impl World {
                     self.clock.advance(left);
                     self.say(|| format!("time passes: {left:#}"));
                 }
+                None if self.attend().await => {}
                 None => return,
             }
         }
         self.broken.push("it does not come to rest".to_owned());
+    }
+
+    /// Whether a shipment needed the attention of somebody, who has given it.
+    async fn attend(&mut self) -> bool {
+        if !self.weather.settles {
+            return false;
+        }
+        let logs = self.logs().await;
+        let now = self.clock.now();
+        let mut attended = false;
+        for id in check::need_attention(&logs) {
+            match ShipmentId::parse(id).map(|id| self.users.attend(&id, now)) {
+                Ok(Ok(more)) => attended |= more,
+                Ok(Err(error)) => self.broken.push(error.to_string()),
+                Err(error) => self.broken.push(error.to_string()),
+            }
+        }
+        attended
     }
 
     /// Whether there was anything parked that nobody can read.

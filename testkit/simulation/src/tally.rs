@@ -36,6 +36,8 @@ pub struct Tally {
     pub unparked: u64,
     /// Steps that failed because a deadline had passed.
     pub timeouts: u64,
+    /// Shipments that somebody has settled by hand.
+    pub settled: u64,
 }
 
 impl AddAssign for Tally {
@@ -55,6 +57,7 @@ impl AddAssign for Tally {
         self.parked += other.parked;
         self.unparked += other.unparked;
         self.timeouts += other.timeouts;
+        self.settled += other.settled;
     }
 }
 
@@ -76,6 +79,7 @@ impl fmt::Display for Tally {
             ("inputs parked", self.parked),
             ("  and handled later", self.unparked),
             ("steps that timed out", self.timeouts),
+            ("settled by hand", self.settled),
         ];
         for (name, count) in lines {
             writeln!(f, "{name:<24}{count:>12}")?;

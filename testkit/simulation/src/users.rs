@@ -1,9 +1,11 @@
 //! Users, who start shipments, repeat themselves, change their minds, and see to what has failed; and what
 //! somebody sends that nobody can read.
 
+use std::collections::BTreeMap;
+
 use contracts::process::{
     AmendShipmentLegs, CancelShipment, ProcessShipment, RebookCollection, RegenerateDocuments,
-    RetryFailedStep, SERVICE,
+    RetryFailedStep, SERVICE, SettleShipment,
 };
 use contracts::shipment::{Leg, Nothing};
 use contracts::{Envelope, Kind, MessageId, MessageSet, ShipmentId};
@@ -36,6 +38,8 @@ pub(crate) struct Request {
 #[derive(Clone, Debug)]
 pub(crate) struct Users {
     pub(crate) requests: Vec<Request>,
+    /// How often somebody has seen to each shipment that needed attention.
+    attended: BTreeMap<ShipmentId, u32>,
     /// What nobody can read, with the number of the service that it goes to.
     pub(crate) poisons: Vec<(usize, Envelope)>,
 }
@@ -84,7 +88,28 @@ impl Users {
                 requests.push(operation(chance, &id, nth, step, (patient, today, now))?);
             }
         }
-        Ok(Self { requests, poisons })
+        Ok(Self {
+            requests,
+            attended: BTreeMap::new(),
+            poisons,
+        })
+    }
+
+    /// Somebody sees to a shipment that needs attention: settles it, or where that cannot be, because its
+    /// legs stand, cancels it before. Whether there was anything left to try.
+    pub(crate) fn attend(&mut self, id: &ShipmentId, now: Timestamp) -> anyhow::Result<bool> {
+        type Command = shipment_process::Input;
+        let nth = self.attended.entry(id.clone()).or_default();
+        let command: Command = match *nth {
+            0 | 2 => settlement().into(),
+            1 => CancelShipment { reason: None }.into(),
+            _ => return Ok(false),
+        };
+        let message_id = MessageId::derive(&[id.as_str(), "attention", &nth.to_string()]);
+        *nth += 1;
+        let message = message(id, message_id, command.type_name(), command.encode()?, now);
+        self.requests.push(Request::of(id, None, message, 0));
+        Ok(true)
     }
 
     /// Whether every user knows that what was asked for is stored.
@@ -141,7 +166,8 @@ fn operation(
     (patient, today, now): (bool, Date, Timestamp),
 ) -> anyhow::Result<Request> {
     type Command = shipment_process::Input;
-    let command: Command = match chance.below(7) {
+    let command: Command = match chance.below(8) {
+        7 => settlement().into(),
         0 => CancelShipment { reason: None }.into(),
         1 | 2 => RetryFailedStep(Nothing {}).into(),
         3 => {
@@ -160,6 +186,12 @@ fn operation(
     let message_id = MessageId::derive(&[id.as_str(), "operation", &nth.to_string()]);
     let message = message(id, message_id, command.type_name(), command.encode()?, now);
     Ok(Request::of(id, None, message, step))
+}
+
+fn settlement() -> SettleShipment {
+    SettleShipment {
+        reason: "somebody has called the carrier".to_owned(),
+    }
 }
 
 fn change_of_category(

@@ -14,6 +14,8 @@ pub(crate) struct Weather {
     pub(crate) patient: bool,
     /// Whether people ask for more than a start.
     pub(crate) operations: bool,
+    /// Whether somebody sees in the end to what could not be undone.
+    pub(crate) settles: bool,
     /// Whether messages come that nobody can read.
     pub(crate) poisons: bool,
     /// Whether collections are booked without waiting for the evening before.
@@ -49,6 +51,7 @@ impl Weather {
         Self {
             patient,
             operations: chance.one_in(2),
+            settles: chance.one_in(2),
             poisons: chance.one_in(2),
             book_immediately: !chance.one_in(3),
             carrier_delay_ms: chance.one_of(&[500, 0, 5, 60_000]),
@@ -72,6 +75,7 @@ impl Weather {
         Self {
             patient: true,
             operations: false,
+            settles: false,
             poisons: false,
             book_immediately: true,
             carrier_delay_ms: 500,

@@ -10,6 +10,7 @@ use std::fmt::Write;
 
 use contracts::MessageId;
 use event_store::{Entry, Visibility};
+use specification::Status;
 
 use crate::world::World;
 
@@ -20,6 +21,8 @@ pub(crate) struct Found {
     pub(crate) broken: Vec<String>,
     /// How many steps have failed because a deadline had passed.
     pub(crate) timeouts: u64,
+    /// How many shipments somebody has settled by hand.
+    pub(crate) settled: u64,
 }
 
 /// The streams of one kind, by instance.
@@ -80,9 +83,22 @@ pub(crate) fn all(logs: &BTreeMap<&'static str, Vec<Entry>>, world: &World) -> F
     streams::are_sound(&history, &world.users, &mut found.broken);
     delivery::is_complete(&history, world, &mut found.broken);
     carriers::did_what_was_asked(&history, &mut found.broken);
-    // Where everyone is patient, nothing may time out.
-    outcome::is_as_asked(&history, &world.users, world.weather.patient, &mut found);
+    outcome::is_as_asked(&history, &world.users, &world.weather, &mut found);
     found
+}
+
+/// The shipments that need the attention of somebody.
+pub(crate) fn need_attention(logs: &BTreeMap<&'static str, Vec<Entry>>) -> Vec<String> {
+    let history = History::new(logs);
+    let processes = history
+        .kinds
+        .get("Process")
+        .into_iter()
+        .flat_map(|s| s.keys());
+    processes
+        .filter(|id| Status::of(&history.public("Process", id)) == Status::NeedsAttention)
+        .map(|id| (*id).to_owned())
+        .collect()
 }
 
 /// The id of the input that says that a deadline is over.

@@ -17,8 +17,14 @@ use specification::{Ending, STEPS, Shipment, Status};
 use super::carriers::Books;
 use super::{Found, History, deadline_input};
 use crate::users::Users;
+use crate::weather::Weather;
 
-pub(super) fn is_as_asked(history: &History<'_>, users: &Users, patient: bool, found: &mut Found) {
+pub(super) fn is_as_asked(
+    history: &History<'_>,
+    users: &Users,
+    weather: &Weather,
+    found: &mut Found,
+) {
     let requests = users.requests.iter();
     let ids: BTreeSet<&str> = requests.map(|request| request.shipment.as_str()).collect();
     for (kind, streams) in &history.kinds {
@@ -30,14 +36,27 @@ pub(super) fn is_as_asked(history: &History<'_>, users: &Users, patient: bool, f
     for id in ids {
         let timed_out = timed_out(history, id);
         found.timeouts += timed_out.len() as u64;
-        if patient && !timed_out.is_empty() {
+        // Where everyone is patient, nothing may time out.
+        if weather.patient && !timed_out.is_empty() {
             let what = format!("{id}: everyone is patient, but {timed_out:?}");
             found.broken.push(what);
         }
         let Some(started) = started(history, users, id, &mut found.broken) else {
             continue;
         };
-        has_ended(history, id, &mut found.broken);
+        match has_ended(history, id, &mut found.broken) {
+            Status::Settled => found.settled += 1,
+            Status::NeedsAttention if weather.settles => {
+                let what = format!("{id} needs attention, and somebody has given it");
+                found.broken.push(what);
+            }
+            Status::Running
+            | Status::Completed
+            | Status::CompletedWithoutNewDocuments
+            | Status::Failed
+            | Status::Cancelled
+            | Status::NeedsAttention => {}
+        }
         let undisturbed = timed_out.is_empty() && asked_only_to_start(users, id);
         if let (true, Some(shipment)) = (undisturbed, foreseen(history, id, &started)) {
             ended_as_foreseen(history, id, shipment, &mut found.broken);
@@ -122,7 +141,7 @@ fn timed_out(history: &History<'_>, id: &str) -> Vec<(&'static str, String)> {
 }
 
 /// Nothing is under way any more; what stands with carriers is what the process says, and nothing else.
-fn has_ended(history: &History<'_>, id: &str, broken: &mut Vec<String>) {
+fn has_ended(history: &History<'_>, id: &str, broken: &mut Vec<String>) -> Status {
     let process = history.public("Process", id);
     let books = Books::of(history, id, &mut Vec::new());
     let (legs, collections) = books.standing();
@@ -133,8 +152,8 @@ fn has_ended(history: &History<'_>, id: &str, broken: &mut Vec<String>) {
             (legs.clone(), collections.clone()) == known_numbers(history, id)
         }
         Status::Failed | Status::Cancelled => legs.is_empty() && collections.is_empty(),
-        // A person has to see to it: some carrier has not said that nothing is left.
-        Status::NeedsAttention => true,
+        // A person has to see to it, or has: some carrier has not said that nothing is left.
+        Status::NeedsAttention | Status::Settled => is_told(history, id, &legs, &collections),
     };
     if !holds {
         broken.push(format!(
@@ -151,6 +170,21 @@ fn has_ended(history: &History<'_>, id: &str, broken: &mut Vec<String>) {
             }
         }
     }
+    status
+}
+
+/// What stands with carriers is named as what could not be undone.
+fn is_told(history: &History<'_>, id: &str, legs: &[String], collections: &[String]) -> bool {
+    let mut entries = history.stream("Process", id).iter().rev();
+    let last = entries.find(|e| e.content.type_name == "ShipmentProcessCompensationFailed");
+    let told = last.map(|entry| data(entry)["failure"].to_string());
+    let names = |step: &str| told.as_ref().is_some_and(|told| told.contains(step));
+    let process = history.public("Process", id);
+    let last = |name: &str| process.iter().rposition(|event| *event == name);
+    // The legs stand as long as the collection is only to be booked anew.
+    let rebooks = last("CollectionRebookingRequested") > last("ShipmentProcessCompensationStarted");
+    (collections.is_empty() || names("CollectionBookingCancellation"))
+        && (legs.is_empty() || rebooks || names("ShipmentManifestationCancellation"))
 }
 
 /// The numbers of legs and collection as the process knows them.
@@ -205,7 +239,8 @@ fn ended_as_foreseen(
 
 /// Whether the collection could be booked on the day asked for, at the time when it was to be scheduled.
 fn can_be_booked(history: &History<'_>, id: &str, started: &ShipmentProcessStarted) -> bool {
-    let first = history.stream("Collection", id).first();
+    let mut entries = history.stream("Collection", id).iter();
+    let first = entries.find(|e| e.content.type_name == "CollectionBookingInitialized");
     first.is_none_or(|scheduled| day_can_be_booked(started, scheduled.content.recorded_at))
 }
 
