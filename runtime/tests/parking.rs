@@ -197,6 +197,30 @@ async fn only_the_first_is_given_up_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
+async fn a_person_may_ask_any_instance_of_a_service_whichever_has_parked_it() {
+    let store = memory();
+    let stop = CancellationToken::new();
+    let mut one = handler(older(), &store, clock(), &stop);
+    let mut other = handler(newer(), &store, clock(), &stop);
+    for ticket in ["A", "B"] {
+        // It is in the other's cache, as it was before it was parked.
+        other.handle(vec![message("Open", ticket, 1)]).await;
+        let parked = one.handle(vec![message("Escalate", ticket, 2)]).await;
+        assert_eq!(handled(parked), [Handled::Parked]);
+    }
+    let redriven = |handled| Handled::Redriven {
+        handled,
+        remaining: 0,
+        reason: None,
+    };
+    let answer = other.handle(vec![redrive("A")]).await;
+    assert_eq!(handled(answer), [redriven(1)]);
+    let parked = ParkedInstance::of(&stream(&store, "B").await).unwrap();
+    let answer = other.handle(vec![discard("B", parked.inputs[0].id)]).await;
+    assert_eq!(handled(answer), [redriven(0)]);
+}
+
+#[tokio::test]
 async fn who_had_it_tried_again_is_recorded_and_what_was_tried_is_internal() {
     let store = memory();
     let mut old = handler(older(), &store, clock(), &CancellationToken::new());
