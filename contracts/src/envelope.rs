@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{Actor, MessageId, ServiceName, TraceParent};
+use crate::{Actor, DecodeError, MessageId, MessageSet, ServiceName, TraceParent};
 
 /// Whether a message asks for something or tells that it happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,35 @@ pub struct Envelope {
     pub data: Box<RawValue>,
 }
 
+/// What a payload says about whom it concerns; most of them say nothing.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Concerns {
+    shipment_id: Option<String>,
+}
+
+impl Envelope {
+    /// What it says to whoever is addressed. A payload that names a shipment must name the one that the
+    /// message is addressed to: else one instance would act, and ask others, in the name of another.
+    ///
+    /// # Errors
+    /// As [`MessageSet::decode`], and [`DecodeError::Misaddressed`].
+    pub fn decode<M: MessageSet>(&self) -> Result<M, DecodeError> {
+        let message = M::decode(&self.type_name, &self.data)?;
+        // What is no object names nobody.
+        let named = serde_json::from_str(self.data.get())
+            .ok()
+            .and_then(|concerns: Concerns| concerns.shipment_id);
+        match named {
+            Some(names) if names != self.subject => Err(DecodeError::Misaddressed {
+                subject: self.subject.clone(),
+                names,
+            }),
+            Some(_) | None => Ok(message),
+        }
+    }
+}
+
 impl PartialEq for Envelope {
     fn eq(&self, other: &Self) -> bool {
         self.id == other.id
@@ -66,5 +95,86 @@ impl PartialEq for Envelope {
             && self.category == other.category
             && self.actor == other.actor
             && self.data.get() == other.data.get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::carrier::{self, CarrierCommand, CarrierEvent};
+    use crate::shipment::Undo;
+    use crate::{Round, ShipmentId, manifestation};
+
+    fn addressed_to(subject: &str, type_name: &str, data: &str) -> Envelope {
+        let id = MessageId::derive(&["message"]);
+        Envelope {
+            id,
+            kind: Kind::Command {
+                to: carrier::SERVICE,
+            },
+            source: manifestation::SERVICE,
+            type_name: type_name.to_owned(),
+            subject: subject.to_owned(),
+            time: Timestamp::UNIX_EPOCH,
+            correlation_id: id,
+            causation_id: id,
+            traceparent: None,
+            category: None,
+            actor: None,
+            data: RawValue::from_string(data.to_owned()).unwrap(),
+        }
+    }
+
+    #[test]
+    fn what_names_another_shipment_than_it_is_addressed_to_cannot_be_read() {
+        let request = |subject: &str| {
+            addressed_to(
+                subject,
+                "CancelLegWithCarrier",
+                r#"{"idempotencyKey":"A/leg/1/cancel","cancels":"A/leg/1","shipmentId":"A",
+                    "carrierId":"c62bee76-3e7a-4ce3-87dd-a5eb11678815","position":1}"#,
+            )
+        };
+        let read = request("A").decode::<CarrierCommand>();
+        assert!(read.is_ok(), "{read:?}");
+        let refused = request("B").decode::<CarrierCommand>().unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            r#"it is addressed to "B", and its shipmentId is "A""#
+        );
+
+        let undo = Undo {
+            shipment_id: ShipmentId::parse("A").unwrap(),
+            round: Round::FIRST,
+        };
+        let command = manifestation::ManifestationCommand::from(
+            manifestation::CancelShipmentManifestation(undo),
+        );
+        let data = command.encode().unwrap();
+        let command = addressed_to("B", command.type_name(), data.get());
+        let refused = command.decode::<manifestation::ManifestationCommand>();
+        assert!(
+            matches!(refused, Err(DecodeError::Misaddressed { .. })),
+            "a payload over a shared value: {refused:?}"
+        );
+    }
+
+    #[test]
+    fn what_names_no_shipment_is_for_whom_it_is_addressed_to() {
+        let answer = r#"{"idempotencyKey":"A/leg/1","position":1}"#;
+        let answer = addressed_to("B", "LegCancelledByCarrier", answer);
+        assert!(answer.decode::<CarrierEvent>().is_ok());
+    }
+
+    #[test]
+    fn a_shipment_that_a_type_has_no_place_for_counts_as_well() {
+        let answer = r#"{"idempotencyKey":"A/leg/1","position":1,"shipment\u0049d":"A"}"#;
+        let answer = addressed_to("B", "LegCancelledByCarrier", answer);
+        let refused = answer.decode::<CarrierEvent>();
+        assert!(
+            matches!(refused, Err(DecodeError::Misaddressed { .. })),
+            "{refused:?}"
+        );
     }
 }

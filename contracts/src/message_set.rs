@@ -40,6 +40,14 @@ pub enum DecodeError {
         /// What does not fit, with line and column.
         reason: String,
     },
+    /// The content is about another shipment than the message is addressed to.
+    #[error("it is addressed to {subject:?}, and its shipmentId is {names:?}")]
+    Misaddressed {
+        /// Whom the message is addressed to.
+        subject: String,
+        /// Whom the content names.
+        names: String,
+    },
 }
 
 /// Declares an enum of messages and implements [`MessageSet`] for it.

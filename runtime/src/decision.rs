@@ -68,7 +68,7 @@ struct Opened<'a, I> {
 
 impl<'a, I: MessageSet> Opened<'a, I> {
     fn message(message: &'a Envelope) -> Self {
-        let (content, not_before) = content(&message.type_name, &message.data);
+        let (content, not_before) = content(message);
         Self {
             id: message.id,
             name: &message.type_name,

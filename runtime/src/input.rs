@@ -1,6 +1,8 @@
 //! What comes to a service.
 
-use contracts::{Actor, Command, Envelope, Kind, MessageId, MessageSet, ServiceName, TraceParent};
+use contracts::{
+    Actor, Command, DecodeError, Envelope, Kind, MessageId, MessageSet, ServiceName, TraceParent,
+};
 use jiff::Timestamp;
 use kernel::{Category, Content, Process};
 use message_bus::Unreadable;
@@ -227,23 +229,21 @@ impl Input {
 }
 
 /// Reads what a message says to a process, and the time before which it cannot have been said.
-pub(crate) fn content<I: MessageSet>(
-    type_name: &str,
-    data: &RawValue,
-) -> (Content<I>, Option<Timestamp>) {
+pub(crate) fn content<I: MessageSet>(message: &Envelope) -> (Content<I>, Option<Timestamp>) {
     fn own<'a, T: Deserialize<'a>>(data: &'a RawValue) -> Result<T, String> {
         serde_json::from_str(data.get()).map_err(|error| error.to_string())
     }
-    let read = match type_name {
-        DEADLINE_PASSED => own(data)
+    let read = match message.type_name.as_str() {
+        DEADLINE_PASSED => own(&message.data)
             .map(|passed: DeadlinePassed| (Content::DeadlinePassed(passed.name), Some(passed.due))),
-        CHANGE_CATEGORY => own(data).and_then(|change: ChangeProcessCategory| {
+        CHANGE_CATEGORY => own(&message.data).and_then(|change: ChangeProcessCategory| {
             let to = Category::parse(change.to).map_err(|error| error.to_string())?;
             Ok((Content::ChangeCategory(to), None))
         }),
-        _ => I::decode(type_name, data)
+        _ => message
+            .decode()
             .map(|input| (Content::Input(input), None))
-            .map_err(|error| error.to_string()),
+            .map_err(|error: DecodeError| error.to_string()),
     };
     read.unwrap_or_else(|reason| (Content::Unreadable(reason), None))
 }

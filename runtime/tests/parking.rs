@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use kernel::NotDiscarded;
 use message_bus::Unreadable;
 use runtime::{Handled, Input as Arrived, ParkedInstance};
+use serde_json::json;
+use serde_json::value::to_raw_value;
 use support::{
     discard, envelope, garbage, handled, handler, memory, message, names, newer, older, redrive,
     stream, system_clock as clock,
@@ -94,6 +96,32 @@ async fn what_cannot_be_read_parks_its_instance_and_nobody_else() {
             .await,
     );
     assert_eq!(after, [Handled::Duplicate, Handled::Decided]);
+}
+
+#[tokio::test]
+async fn what_is_about_another_shipment_than_it_is_addressed_to_cannot_be_read() {
+    let store = memory();
+    let mut handler = handler(older(), &store, clock(), &CancellationToken::new());
+    let about = |shipment: &str| {
+        let mut note = envelope("Note", "A", 2);
+        note.data = to_raw_value(&json!({ "text": "2", "shipmentId": shipment })).unwrap();
+        Arrived::from_bus(Ok(note))
+    };
+    let batch = vec![message("Open", "A", 1), about("B")];
+    let results = handled(handler.handle(batch).await);
+    assert_eq!(results, [Handled::Decided, Handled::Parked]);
+    let parked = ParkedInstance::of(&stream(&store, "A").await).unwrap();
+    assert_eq!(
+        parked.inputs[0].reason,
+        r#"it is addressed to "A", and its shipmentId is "B""#
+    );
+    assert!(stream(&store, "B").await.is_empty());
+    let given_up = discard("A", parked.inputs[0].id);
+    handler.handle(vec![given_up]).await;
+    let mut right = envelope("Note", "A", 3);
+    right.data = to_raw_value(&json!({ "text": "3", "shipmentId": "A" })).unwrap();
+    let results = handler.handle(vec![Arrived::Message(right)]).await;
+    assert_eq!(handled(results), [Handled::Decided]);
 }
 
 #[tokio::test]

@@ -132,6 +132,9 @@ fn command(type_name: &str, subject: &str) -> BasicProperties {
         .with_headers(headers)
 }
 
+/// A good payload, of another shipment than the one that it is sent to.
+const OF_ANOTHER: &[u8] = br#"{"shipmentId": "BAD9", "legs": []}"#;
+
 #[tokio::test]
 async fn each_bad_message_is_listed_with_its_reason_while_good_shipments_go_on() {
     let suite = Suite::start().await;
@@ -164,6 +167,7 @@ async fn each_bad_message_is_listed_with_its_reason_while_good_shipments_go_on()
                 command("ManifestShipment", "BAD7"),
                 br#"{"shipmentId": 7}"#,
             ),
+            ("BAD8", command("CreateShipment", "BAD8"), OF_ANOTHER),
         ] {
             suite.put(subject, properties, body).await;
         }
@@ -178,6 +182,7 @@ async fn each_bad_message_is_listed_with_its_reason_while_good_shipments_go_on()
         ("BAD5", "no JSON"),
         ("BAD6", "expected a sequence"),
         ("BAD7", "expected a string"),
+        ("BAD8", "addressed to \"BAD8\""),
     ] {
         let parked = suite.waiting(instance, 1).await;
         let first = &parked["inputs"][0];
@@ -215,6 +220,7 @@ async fn each_bad_message_is_listed_with_its_reason_while_good_shipments_go_on()
         "BAD5",
         "BAD6",
         "BAD7",
+        "BAD8",
         "~unaddressed",
     ];
     let listed = eventually("the list is complete", PATIENCE, async || {
@@ -225,7 +231,7 @@ async fn each_bad_message_is_listed_with_its_reason_while_good_shipments_go_on()
     })
     .await;
     assert_eq!(listed["parked"][0]["first"]["attempts"], 3);
-    assert_eq!(listed["parked"][6]["waiting"], 2);
+    assert_eq!(listed["parked"][7]["waiting"], 2);
     assert_eq!(listed.get("next"), None);
     let mut found = Vec::new();
     let mut path = "/parked?limit=3".to_owned();
