@@ -8,7 +8,7 @@ use contracts::ServiceName;
 use event_store::{Append, Appended, Entry, EventStore, NewEntry, StreamKind, StreamName, Version};
 use kernel::{NotDiscarded, Refusal, Registry};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::care::{Care, Refused};
 use crate::decision::{Decision, Loaded};
@@ -137,6 +137,7 @@ impl<P: Runnable> Handler<P> {
             }
             if attempt == CONFLICT_ATTEMPTS {
                 for group in &groups {
+                    warn!(stream = %group.stream, "other instances keep being faster: handing back");
                     fail(results, group, &Failure::Contended);
                 }
                 break;
@@ -224,7 +225,7 @@ impl<P: Runnable> Handler<P> {
                     self.cache.insert(plan.group.stream, plan.loaded);
                 }
                 Ok(Appended::Conflict { current }) => {
-                    warn!(stream = %plan.group.stream, %current, "another instance was faster: deciding anew");
+                    debug!(stream = %plan.group.stream, %current, "another instance was faster: deciding anew");
                     conflicts.push(plan.group);
                 }
                 Err(Failure::Refused(error)) => refused.push(Refused::unstored(plan.group, error)),

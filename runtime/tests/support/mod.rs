@@ -8,6 +8,7 @@
 )]
 
 pub mod odd_store;
+pub mod warnings;
 
 use std::sync::Arc;
 
