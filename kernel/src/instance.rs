@@ -106,6 +106,7 @@ pub struct Instance<S> {
     pub(crate) version: u64,
     pub(crate) category: Option<Category>,
     pub(crate) state: Option<S>,
+    /// The inputs that led to records, but for those that are parked.
     pub(crate) handled: HashSet<Uuid>,
     pub(crate) deadlines: BTreeMap<String, Timestamp>,
     pub(crate) parked: VecDeque<Parked>,
@@ -173,7 +174,7 @@ impl<S> Instance<S> {
 
     /// Whether an input of this id has been recorded.
     #[must_use]
-    pub fn has_handled(&self, input_id: Uuid) -> bool {
-        self.handled.contains(&input_id)
+    pub fn has_recorded(&self, input_id: Uuid) -> bool {
+        self.handled.contains(&input_id) || self.parked.iter().any(|p| p.input_id == input_id)
     }
 }

@@ -48,6 +48,9 @@ impl<P: Process> Registry<P> {
     /// [`PARKED_INPUT_RETRY`], or a person's wish. Those behind it are then due at once.
     ///
     /// A failure counts as an attempt, whoever wanted it, and never puts off a retry that is pending.
+    ///
+    /// The arrival has another id than the parked input where it was parked because it could not be read,
+    /// and now can be. It may have come again meanwhile, and is handled once all the same.
     pub fn retry_parked(
         &self,
         instance: &mut Instance<P::State>,
@@ -55,7 +58,12 @@ impl<P: Process> Registry<P> {
         retry_id: Uuid,
         now: Timestamp,
     ) -> Retried<P::Event, P::Command> {
-        match self.decide(instance, &arrival, now) {
+        let decided = if instance.handled.contains(&arrival.id) {
+            Ok(Outcome::Duplicate)
+        } else {
+            self.decide(instance, &arrival, now)
+        };
+        match decided {
             Ok(outcome) => {
                 let mut records = outcome.into_records();
                 let behind = instance.parked.len() > 1;

@@ -103,7 +103,7 @@ impl<P: Process> Registry<P> {
         arrival: Arrival<'_, P::Input>,
         now: Timestamp,
     ) -> Outcome<P::Event, P::Command> {
-        if instance.has_handled(arrival.id) {
+        if instance.has_recorded(arrival.id) {
             return Outcome::Duplicate;
         }
         if let Content::DeadlinePassed(name) = &arrival.content
@@ -133,7 +133,9 @@ impl<P: Process> Registry<P> {
     /// that is not here cannot be read: see [`Instance::unreadable`].
     pub fn apply<C>(&self, instance: &mut Instance<P::State>, record: &NewRecord<P::Event, C>) {
         instance.version += 1;
-        instance.handled.insert(record.input_id);
+        if !matches!(record.record, Record::InputParked { .. }) {
+            instance.handled.insert(record.input_id);
+        }
         for name in &record.deadlines_cleared {
             instance.deadlines.remove(name);
         }
@@ -185,7 +187,8 @@ impl<P: Process> Registry<P> {
                 }
             }
             Record::ParkedInputHandled | Record::ParkedInputDiscarded => {
-                instance.parked.pop_front();
+                let first = instance.parked.pop_front();
+                instance.handled.extend(first.map(|first| first.input_id));
             }
         }
     }

@@ -220,6 +220,43 @@ fn once_it_can_be_decided_all_are_taken_in_order() {
 }
 
 #[test]
+fn what_is_read_under_another_id_than_it_was_parked_under_is_handled_once() {
+    // It comes again, and can be read by now: while it is parked as what cannot be read, or before.
+    for again_first in [false, true] {
+        let mut run = Run {
+            registry: registry(false),
+            instance: Instance::default(),
+            now: Timestamp::UNIX_EPOCH,
+            ids: 100,
+        };
+        let unreadable = || Content::Unreadable("no JSON".to_owned());
+        if again_first {
+            run.take(2, Content::Input(2));
+            run.take(20, unreadable());
+        } else {
+            run.take(20, unreadable());
+            run.take(2, Content::Input(2));
+        }
+        assert_eq!(run.take(2, Content::Input(2)), Outcome::Duplicate);
+        assert_eq!(run.take(20, unreadable()), Outcome::Duplicate);
+        let mut stream = Vec::new();
+        while !run.instance.parked().is_empty() {
+            run.ids += 1;
+            let retry_id = Uuid::from_u128(run.ids);
+            let readable = arrival(2, Content::Input(2));
+            let retried = run
+                .registry
+                .retry_parked(&mut run.instance, readable, retry_id, run.now);
+            assert_eq!(retried.failure, None);
+            stream.extend(retried.records);
+        }
+        assert_eq!(run.instance.state().unwrap(), &[2], "{stream:?}");
+        assert_eq!(run.take(2, Content::Input(2)), Outcome::Duplicate);
+        assert_eq!(run.take(20, unreadable()), Outcome::Duplicate);
+    }
+}
+
+#[test]
 fn what_came_behind_and_fails_by_itself_has_a_schedule_of_its_own() {
     let mut run = Run::parked();
     for _ in 0..3 {

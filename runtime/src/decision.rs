@@ -69,8 +69,14 @@ struct Opened<'a, I> {
 impl<'a, I: MessageSet> Opened<'a, I> {
     fn message(message: &'a Envelope) -> Self {
         let (content, not_before) = content(message);
+        let id = match &content {
+            Content::Unreadable(_) => Input::unreadable_id(message),
+            Content::Input(_) | Content::DeadlinePassed(_) | Content::ChangeCategory(_) => {
+                message.id
+            }
+        };
         Self {
-            id: message.id,
+            id,
             name: &message.type_name,
             content,
             not_before,

@@ -201,11 +201,25 @@ impl Input {
             return Self::Message(message);
         };
         Self::Unreadable(Unreadable {
-            id: message.id,
+            id: Self::unreadable_id(&message),
             reason,
             raw: serde_json::to_string(&message).unwrap_or_default(),
             subject: Some(message.subject),
         })
+    }
+
+    /// The id under which a message is recorded that cannot be read. It names the content: another that
+    /// bears the same id, and perhaps can be read, is no repetition of it.
+    #[must_use]
+    pub fn unreadable_id(message: &Envelope) -> MessageId {
+        let (id, data) = (message.id.to_string(), message.data.get());
+        MessageId::derive(&[
+            "unreadable",
+            &id,
+            &message.type_name,
+            &message.subject,
+            data,
+        ])
     }
 
     /// Whether a text can be the name of an instance.

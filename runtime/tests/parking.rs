@@ -3,14 +3,14 @@
 
 mod support;
 
-use contracts::{Actor, MessageId};
+use contracts::{Actor, Envelope, MessageId};
 use event_store::{Append, Entry, NewEntry, StreamName, Version, Visibility};
 use jiff::Timestamp;
 use kernel::NotDiscarded;
 use message_bus::Unreadable;
 use runtime::{Handled, Input as Arrived, ParkedInstance};
 use serde_json::json;
-use serde_json::value::to_raw_value;
+use serde_json::value::{RawValue, to_raw_value};
 use support::{
     discard, envelope, garbage, handled, handler, memory, message, names, newer, older, redrive,
     stream, system_clock as clock,
@@ -122,6 +122,102 @@ async fn what_is_about_another_shipment_than_it_is_addressed_to_cannot_be_read()
     right.data = to_raw_value(&json!({ "text": "3", "shipmentId": "A" })).unwrap();
     let results = handler.handle(vec![Arrived::Message(right)]).await;
     assert_eq!(handled(results), [Handled::Decided]);
+}
+
+#[tokio::test]
+async fn a_good_message_is_no_repetition_of_a_bad_one_of_its_id() {
+    let store = memory();
+    let mut handler = handler(older(), &store, clock(), &CancellationToken::new());
+    handler.handle(vec![message("Open", "A", 1)]).await;
+    let good = envelope("Note", "A", 2);
+    let with = |type_name: &str, data: &RawValue| {
+        let (type_name, data) = (type_name.to_owned(), data.to_owned());
+        Arrived::from_bus(Ok(Envelope {
+            type_name,
+            data,
+            ..good.clone()
+        }))
+    };
+    let number = to_raw_value(&json!({ "text": 2 })).unwrap();
+    let batch = vec![
+        with("Note", &number),
+        with("Note", &number),
+        with("Nonsense", &good.data),
+        with("DeadlinePassed", &good.data),
+        with("Note", &good.data),
+        with("Note", &good.data),
+        with("Note", &number),
+    ];
+    let results = handled(handler.handle(batch).await);
+    let (parked, duplicate) = (Handled::Parked, Handled::Duplicate);
+    assert_eq!(
+        results,
+        [
+            parked.clone(),
+            duplicate.clone(),
+            parked.clone(),
+            parked.clone(),
+            parked,
+            duplicate.clone(),
+            duplicate
+        ]
+    );
+    // Each that is bad is given up by the id that is told.
+    let mut answers = Vec::new();
+    for _ in 0..3 {
+        let parked = ParkedInstance::of(&stream(&store, "A").await).unwrap();
+        let first = &parked.inputs[0];
+        assert!(first.kept(&stream(&store, "A").await).is_some());
+        assert_ne!(first.id, good.id);
+        answers.extend(handled(handler.handle(vec![discard("A", first.id)]).await));
+    }
+    assert!(
+        matches!(answers[2], Handled::Redriven { handled: 1, .. }),
+        "{answers:?}"
+    );
+    let entries = stream(&store, "A").await;
+    let noted: Vec<_> = entries
+        .iter()
+        .filter(|entry| entry.content.metadata.input_id == good.id)
+        .map(|entry| entry.content.type_name.as_str())
+        .collect();
+    assert_eq!(noted, ["InputParked", "Noted"]);
+}
+
+#[tokio::test]
+async fn what_comes_again_when_it_can_be_read_is_handled_once_and_in_its_place() {
+    let store = memory();
+    let stop = CancellationToken::new();
+    let mut old = handler(older(), &store, clock(), &stop);
+    let batch = vec![
+        message("Open", "A", 1),
+        message("Escalate", "A", 2),
+        message("Note", "A", 3),
+    ];
+    old.handle(batch).await;
+    let mut new = handler(newer(), &store, clock(), &stop);
+    let again = || vec![message("Escalate", "A", 2)];
+    assert_eq!(handled(new.handle(again()).await), [Handled::Parked]);
+    let redriven = Handled::Redriven {
+        handled: 3,
+        remaining: 0,
+        reason: None,
+    };
+    let answer = handled(new.handle(vec![redrive("A")]).await);
+    assert_eq!(answer, [redriven]);
+    assert_eq!(
+        names(&store, "A").await[4..],
+        [
+            "Escalated",
+            "ParkedInputHandled",
+            "Noted",
+            "ParkedInputHandled",
+            "ParkedInputHandled"
+        ]
+    );
+    for handler in [old.handle(again()).await, new.handle(again()).await] {
+        assert_eq!(handled(handler), [Handled::Duplicate]);
+    }
 }
 
 #[tokio::test]
@@ -292,7 +388,8 @@ async fn the_stream_tells_all_about_what_is_parked_in_it() {
         .collect();
     assert_eq!(found, [("Escalate", 2), ("unreadable", 0)]);
     assert!(parked.inputs[0].reason.contains("Escalate"));
-    assert_eq!(parked.inputs[0].id, envelope("Escalate", "A", 2).id);
+    let escalate = envelope("Escalate", "A", 2);
+    assert_eq!(parked.inputs[0].id, Arrived::unreadable_id(&escalate));
     let kept = |at: usize| parked.inputs[at].kept(&entries).unwrap();
     assert!(kept(0).get().contains(r#"{"text":"2"}"#), "{}", kept(0));
     assert!(kept(1).get().contains("raw 3"), "{}", kept(1));

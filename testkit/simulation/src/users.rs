@@ -44,6 +44,8 @@ pub(crate) struct Users {
     pub(crate) poisons: Vec<(usize, Envelope)>,
 }
 
+/// The type of what nobody can read.
+pub(crate) const POISON: &str = "NobodyKnowsThis";
 /// How many services there are.
 const SERVICES: usize = 4;
 
@@ -68,7 +70,9 @@ impl Users {
         for number in 0..bounds.shipments {
             let ending = chance.one_of(&['0', '1', '2', '3', '3', 'X', 'X']);
             let id = ShipmentId::parse(format!("S{number:03}_{ending}"))?;
-            requests.push(Request::start(start(chance, &id, today, patient), now)?);
+            let first = Request::start(start(chance, &id, today, patient), now)?;
+            let first_id = first.message.id;
+            requests.push(first);
             if chance.one_in(6) {
                 let mut other = start(chance, &id, today, patient);
                 other.legs[0].sender = "another sender".to_owned();
@@ -76,9 +80,14 @@ impl Users {
             }
             if weather.poisons && chance.one_in(3) {
                 let nth = chance.below(SERVICES);
-                let message_id = MessageId::derive(&[id.as_str(), "poison"]);
+                // Sometimes it bears the id of a message that anybody can read.
+                let message_id = if chance.one_in(2) {
+                    first_id
+                } else {
+                    MessageId::derive(&[id.as_str(), "poison"])
+                };
                 let data = to_raw_value(&())?;
-                poisons.push((nth, message(&id, message_id, "NobodyKnowsThis", data, now)));
+                poisons.push((nth, message(&id, message_id, POISON, data, now)));
             }
             if !operations {
                 continue;
@@ -110,6 +119,12 @@ impl Users {
         let message = message(id, message_id, command.type_name(), command.encode()?, now);
         self.requests.push(Request::of(id, None, message, 0));
         Ok(true)
+    }
+
+    /// The ids under which it is recorded what nobody can read.
+    pub(crate) fn poison_ids(&self) -> impl Iterator<Item = MessageId> {
+        let poisons = self.poisons.iter();
+        poisons.map(|(_, poison)| Input::unreadable_id(poison))
     }
 
     /// Whether every user knows that what was asked for is stored.

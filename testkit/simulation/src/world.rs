@@ -17,7 +17,7 @@ use crate::gate::{Call, Verdict, open};
 use crate::instance::{Care, Doing, Instance, Queued, Taken, Work};
 use crate::tally::Tally;
 use crate::trace::Trace;
-use crate::users::Users;
+use crate::users::{POISON, Users};
 use crate::weather::Weather;
 use crate::worker::{Service, services};
 use crate::{Bounds, Chance};
@@ -208,6 +208,9 @@ impl World {
     fn handled(&mut self, at: usize, taken: Taken, handled: &Handled) {
         let service = self.instances[at].service;
         let id = match &taken {
+            Taken::Message(queued) if queued.message.type_name == POISON => {
+                Some(Input::unreadable_id(&queued.message))
+            }
             Taken::Message(queued) => Some(queued.message.id),
             Taken::Request(number) => Some(self.users.requests[*number].message.id),
             Taken::Deadline(_) | Taken::Care(_) => None,
@@ -455,8 +458,7 @@ impl World {
         }
         let summary = &parked[nth(&mut self.chance, parked.len())];
         let first = summary.first.id;
-        let poisons = &mut self.users.poisons.iter();
-        let is_poison = poisons.any(|(_, poison)| poison.id == first);
+        let is_poison = self.users.poison_ids().any(|poison| poison == first);
         let told = [first.to_string(), self.cares.len().to_string()];
         let care = Care {
             request_id: MessageId::derive(&["care", &told[0], &told[1]]),

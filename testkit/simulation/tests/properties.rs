@@ -141,12 +141,12 @@ where
         let before = self.instance.clone();
         match self.registry.handle(&mut self.instance, arrival, now) {
             Outcome::Duplicate => {
-                assert!(before.has_handled(input.id.uuid()));
+                assert!(before.has_recorded(input.id.uuid()));
                 assert_eq!(self.instance, before, "a duplicate adds nothing");
             }
             Outcome::RetryDue => panic!("nothing is parked here"),
             outcome @ (Outcome::Decided(_) | Outcome::Refused(..) | Outcome::Parked(_)) => {
-                assert!(!before.has_handled(input.id.uuid()));
+                assert!(!before.has_recorded(input.id.uuid()));
                 for record in outcome.into_records() {
                     if let Record::Event(event) = &record.record {
                         let data = event.encode().unwrap().get().to_owned();

@@ -43,8 +43,8 @@ pub(super) fn is_complete(history: &History<'_>, world: &World, broken: &mut Vec
     for (service, care) in &world.cares {
         known.insert((kind(*service), care.instance.clone(), care.request_id));
     }
-    for (service, poison) in &users.poisons {
-        known.insert((kind(*service), poison.subject.clone(), poison.id));
+    for ((service, poison), id) in users.poisons.iter().zip(users.poison_ids()) {
+        known.insert((kind(*service), poison.subject.clone(), id));
     }
     for (kind, instance, id) in handled.difference(&known) {
         broken.push(format!("{instance}-{kind} handled {id}, which nobody sent"));

@@ -23,7 +23,7 @@ pub(super) fn log_is_in_order(kind: &str, log: &[Entry], broken: &mut Vec<String
 }
 
 pub(super) fn are_sound(history: &History<'_>, users: &Users, broken: &mut Vec<String>) {
-    let poisons = users.poisons.iter().map(|(_, poison)| poison.id).collect();
+    let poisons = users.poison_ids().collect();
     let mut ids = HashSet::new();
     for entry in history.entries() {
         if !ids.insert(entry.content.id) {
