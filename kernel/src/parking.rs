@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::instance::{Instance, NewRecord, Record};
-use crate::registry::{Arrival, Outcome, bookkeeping};
+use crate::registry::{Arrival, Content, Outcome, bookkeeping};
 use crate::{Backoff, Process, Registry};
 
 /// The most of a reason that is kept, in bytes: it may tell all of what it is about.
@@ -95,12 +95,16 @@ impl<P: Process> Registry<P> {
     /// Gives up the input that was parked longest, which is to be this one: it can never be decided, and
     /// those behind it should not wait any longer. They are due at once.
     ///
+    /// Where it says that a deadline is over, and that is still pending, the deadline is set anew: nobody
+    /// else would ever say so again, and the process would wait for it for ever. So it only loses its place.
+    ///
     /// # Errors
     /// [`NotDiscarded`] when it is not the first; nothing changes.
     pub fn discard_parked(
         &self,
         instance: &mut Instance<P::State>,
         input_id: Uuid,
+        content: &Content<P::Input>,
         now: Timestamp,
     ) -> Result<NewRecord<P::Event, P::Command>, NotDiscarded> {
         let first = instance.parked.front().map(|first| first.input_id);
@@ -109,7 +113,12 @@ impl<P: Process> Registry<P> {
             return Err(NotDiscarded::NotFirst { first });
         }
         let behind = instance.parked.len() > 1;
-        let record = bookkeeping(instance, input_id, Record::ParkedInputDiscarded);
+        let mut record = bookkeeping(instance, input_id, Record::ParkedInputDiscarded);
+        if let Content::DeadlinePassed(name) = content
+            && let Some(due) = instance.deadlines.get(name)
+        {
+            record.deadlines_set.insert(name.clone(), *due);
+        }
         Ok(self.apply_waiting(instance, record, behind.then_some(now)))
     }
 

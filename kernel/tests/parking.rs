@@ -265,7 +265,7 @@ fn what_came_behind_and_fails_by_itself_has_a_schedule_of_its_own() {
     assert_eq!(run.waits(), None);
     let first = Uuid::from_u128(1);
     run.registry
-        .discard_parked(&mut run.instance, first, run.now)
+        .discard_parked(&mut run.instance, first, &Content::Input(1), run.now)
         .unwrap();
     assert_eq!(run.waits(), Some(0));
     let unreadable = arrival(2, Content::Unreadable("no JSON".to_owned()));
@@ -288,8 +288,9 @@ fn what_came_behind_and_fails_by_itself_has_a_schedule_of_its_own() {
 fn only_the_first_parked_input_can_be_given_up() {
     let mut run = Run::parked();
     let mut discard = |id| {
-        let id = Uuid::from_u128(id);
-        run.registry.discard_parked(&mut run.instance, id, run.now)
+        let (id, content) = (Uuid::from_u128(id), Content::Input(0));
+        run.registry
+            .discard_parked(&mut run.instance, id, &content, run.now)
     };
     let first = Uuid::from_u128(1);
     assert_eq!(discard(2), Err(NotDiscarded::NotFirst { first }));

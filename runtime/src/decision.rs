@@ -98,6 +98,15 @@ impl<'a, I: MessageSet> Opened<'a, I> {
         }
     }
 
+    /// What was parked under this id.
+    fn kept(id: MessageId, kept: &'a serde_json::Result<Kept>) -> Self {
+        match kept {
+            Ok(Kept::Message(message)) => Self::message(message),
+            Ok(Kept::Unreadable { reason, .. }) => Self::unreadable(id, reason),
+            Err(_) => Self::unreadable(id, "it was not kept as an input is"),
+        }
+    }
+
     fn cause(&self) -> Cause<'a> {
         Cause {
             correlation_id: self.correlation_id,
@@ -215,11 +224,7 @@ impl<P: Runnable> Decision<'_, P> {
         while let Some(parked) = self.loaded.instance.parked().front() {
             let (id, whole) = (MessageId::from(parked.input_id), parked.input.clone());
             let kept = serde_json::from_str(&whole);
-            let mut opened = match &kept {
-                Ok(Kept::Message(message)) => Opened::message(message),
-                Ok(Kept::Unreadable { reason, .. }) => Opened::unreadable(id, reason),
-                Err(_) => Opened::unreadable(id, "it was not kept as an input is"),
-            };
+            let mut opened = Opened::kept(id, &kept);
             if let Some(reason) = self.care.reason() {
                 opened.undecided(reason);
             }
@@ -266,14 +271,17 @@ impl<P: Runnable> Decision<'_, P> {
     ) -> Handled {
         let now = self.clock.now();
         let instance = &mut self.loaded.instance;
-        match self.registry.discard_parked(instance, input_id.uuid(), now) {
+        let whole = instance.parked().front().map(|first| first.input.as_str());
+        let kept = serde_json::from_str(whole.unwrap_or_default());
+        let first = Opened::<P::Input>::kept(input_id, &kept);
+        let mut cause = first.cause();
+        let discarded =
+            self.registry
+                .discard_parked(instance, input_id.uuid(), &first.content, now);
+        match discarded {
             Ok(record) => {
                 warn!(%input_id, actor = actor.map(Actor::as_str), "given up by a person");
-                let cause = Cause {
-                    correlation_id: input_id,
-                    traceparent: None,
-                    actor,
-                };
+                cause.actor = actor;
                 self.encode(vec![record], &cause, now);
                 self.redrive(request_id, actor)
             }

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use contracts::{MessageSet, Topology};
 use event_store::EventStore;
 use jiff::{SignedDuration, Timestamp};
+use kernel::{Category, Registry};
 use message_bus_embedded::{EmbeddedBus, Intervals};
 use runtime::{Environment, Handled, Inbox, ParkedInstance, ParkedSummary, Service};
 use support::{
-    Tickets, contract, discard, garbage, memory, message, names, newer, older, redrive, registry,
-    settings, stream, until,
+    Tickets, contract, discard, garbage, memory, message, names, newer, older, redrive, settings,
+    stream, until,
 };
 use testkit::ManualClock;
 use testkit::faults::{Fault, Faults, Kind};
@@ -38,6 +39,15 @@ impl World {
         &self,
         tickets: Tickets<I>,
     ) -> (Service, Inbox) {
+        self.start_as("tickets-1.0", tickets)
+    }
+
+    /// A service that knows this category alone.
+    fn start_as<I: MessageSet + Send + Sync + 'static>(
+        &self,
+        category: &str,
+        tickets: Tickets<I>,
+    ) -> (Service, Inbox) {
         let topology = Topology {
             services: vec![contract()],
         };
@@ -52,7 +62,8 @@ impl World {
             clock: self.clock.clone(),
             settings: settings(),
         };
-        Service::start(&contract(), registry(tickets), &environment)
+        let registry = Registry::single(Category::parse(category).unwrap(), tickets);
+        Service::start(&contract(), Arc::new(registry), &environment)
     }
 
     /// Waits until a ticket has so many entries; their names.
@@ -274,5 +285,50 @@ async fn the_list_tells_what_is_parked_in_pages_and_is_rebuilt_when_it_is_lost()
         .await
         .unwrap();
     listed(&service, |list| list.len() == 2).await;
+    stop(service, inbox).await;
+}
+
+#[tokio::test]
+async fn a_deadline_that_is_given_up_only_loses_its_place() {
+    let world = World::new();
+    let (service, inbox) = world.start(older());
+    inbox.submit_one(message("Open", "A", 1)).await.unwrap();
+    let opened = stream(&world.store, "A").await.remove(0);
+    stop(service, inbox).await;
+
+    // A program that does not know the ticket's category can decide nothing of it.
+    let (service, inbox) = world.start_as("tickets-2.0", older());
+    world.clock.advance(SignedDuration::from_mins(10));
+    world.grows("A", 2).await;
+    inbox.submit_one(message("Note", "A", 2)).await.unwrap();
+    let first = world.parked("A").await.unwrap().inputs[0].clone();
+    assert_eq!(first.type_name, "DeadlinePassed");
+    inbox.submit_one(discard("A", first.id)).await.unwrap();
+    // Said anew, it comes behind the note.
+    let found = world.grows("A", 6).await;
+    assert_eq!(
+        found[3..],
+        ["ParkedInputDiscarded", "ParkedInputRetried", "InputParked"]
+    );
+    let parked = world.parked("A").await.unwrap();
+    let waiting: Vec<_> = parked.inputs.iter().map(|p| p.type_name.as_str()).collect();
+    assert_eq!(waiting, ["Note", "DeadlinePassed"]);
+    assert_ne!(parked.inputs[1].id, first.id);
+    stop(service, inbox).await;
+
+    let (service, inbox) = world.start(older());
+    inbox.submit_one(redrive("A")).await.unwrap();
+    let entries = stream(&world.store, "A").await;
+    let decided = entries
+        .iter()
+        .filter(|entry| !runtime::BOOKKEEPING.contains(&entry.content.type_name.as_str()));
+    let decided: Vec<_> = decided.map(|e| e.content.type_name.as_str()).collect();
+    assert_eq!(decided, ["Opened", "Noted", "Reminded"]);
+    let belongs_to = opened.content.metadata.correlation_id;
+    for entry in entries {
+        let metadata = entry.content.metadata;
+        let about_the_deadline = metadata.deadlines_set.contains_key("reminder");
+        assert!(!about_the_deadline || metadata.correlation_id == belongs_to);
+    }
     stop(service, inbox).await;
 }
