@@ -257,15 +257,50 @@ pub fn decode<E: MessageSet, C>(entry: &Entry) -> Result<NewRecord<E, C>, Decode
     })
 }
 
-/// Why the input of this id has led to no decision, where that is recorded among these entries.
-#[must_use]
-pub fn ignored_because(entries: &[Entry], input_id: MessageId) -> Option<String> {
-    let content = entries.iter().map(|entry| &entry.content);
-    let mut ignored = content.filter(|content| {
-        content.metadata.input_id == input_id && content.type_name == TRIGGER_IGNORED
-    });
-    let ignored = serde_json::from_str::<TriggerIgnored>(ignored.next()?.data.get());
-    ignored.ok().map(|ignored| ignored.reason)
+/// What a stream tells of an input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// What it belongs to.
+    pub correlation_id: MessageId,
+    /// What has become of it.
+    pub outcome: InputOutcome,
+}
+
+/// What has become of an input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InputOutcome {
+    /// It led to decisions.
+    Decided,
+    /// It led to none, for this reason.
+    Ignored(String),
+    /// It is parked.
+    Parked,
+    /// It was parked, and a person has given it up.
+    Discarded,
+}
+
+impl Recorded {
+    /// What these entries, which are all of a stream, tell of the input of this id, if anything.
+    #[must_use]
+    pub fn of(input_id: MessageId, stream: &[Entry]) -> Option<Self> {
+        let contents = stream.iter().map(|entry| &entry.content);
+        let mut found = contents.filter(|content| content.metadata.input_id == input_id);
+        let first = found.next()?;
+        let last = found.next_back().unwrap_or(first);
+        let outcome = match last.type_name.as_str() {
+            INPUT_PARKED => InputOutcome::Parked,
+            PARKED_INPUT_DISCARDED => InputOutcome::Discarded,
+            TRIGGER_IGNORED => {
+                let ignored = serde_json::from_str::<TriggerIgnored>(last.data.get());
+                InputOutcome::Ignored(ignored.map_or_else(|e| e.to_string(), |i| i.reason))
+            }
+            _ => InputOutcome::Decided,
+        };
+        Some(Self {
+            correlation_id: first.metadata.correlation_id,
+            outcome,
+        })
+    }
 }
 
 fn malformed(type_name: &str, error: &dyn std::error::Error) -> DecodeError {

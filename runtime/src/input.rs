@@ -132,11 +132,11 @@ impl Input {
         actor: Option<Actor>,
         request_id: MessageId,
         now: Timestamp,
-    ) -> Result<Self, serde_json::Error> {
+    ) -> Result<Envelope, serde_json::Error> {
         let data = to_raw_value(&ChangeProcessCategory {
             to: to.as_str().to_owned(),
         })?;
-        Ok(Self::Message(Envelope {
+        Ok(Envelope {
             id: request_id,
             kind: Kind::Command {
                 to: service.clone(),
@@ -151,7 +151,7 @@ impl Input {
             category: None,
             actor,
             data,
-        }))
+        })
     }
 
     /// Says that a deadline is over. Its id is derived from the entry that set it, so that saying it

@@ -23,7 +23,7 @@ mod settings;
 
 pub use backoff::Backoff;
 pub use clock::{Clock, SystemClock};
-pub use codec::{BOOKKEEPING, decode as decode_entry, ignored_because};
+pub use codec::{BOOKKEEPING, InputOutcome, Recorded, decode as decode_entry};
 pub use deadlines::DeadlineIndex;
 pub use decision::Loaded;
 pub use handler::{Handled, Handler};

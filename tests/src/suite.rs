@@ -8,7 +8,7 @@ use axum::http::Request;
 use event_store::EventStore;
 use host::{Base, Hosted, Settings, Start};
 use message_bus_embedded::{EmbeddedBus, Intervals};
-use runtime::Environment;
+use runtime::{Environment, Inbox};
 use serde_json::Value;
 use testkit::ShiftedClock;
 use tower::ServiceExt;
@@ -146,6 +146,12 @@ impl Suite {
         let status = answer.status().as_u16();
         let body = to_bytes(answer.into_body(), 1 << 20).await.expect("a body");
         (status, serde_json::from_slice(&body).expect("JSON"))
+    }
+
+    /// Where inputs of shipment-process are handed in.
+    #[must_use]
+    pub fn inbox(&self) -> &Inbox {
+        &self.hosted[0].inbox
     }
 
     /// Starts the demonstration of an id.

@@ -343,6 +343,52 @@ async fn what_cannot_be_done_is_refused_with_the_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_is_of_one_request_and_another_under_it_does_nothing() {
+    let system = System::start(&[]);
+    system.post("KEYS2", &[USUAL]).await;
+    system.suite.wait_for("KEYS2", "failed").await;
+    let ask = async |method: &str, what: &str, body: Value| {
+        let path = format!("/shipments/KEYS2/{what}");
+        let sent = system
+            .suite
+            .send_once(Some("once"), method, &path, Some(body));
+        sent.await
+    };
+    let tomorrow = || json!({ "collectionDate": "2024-05-28" });
+    let (status, answer) = ask("POST", "rebook", tomorrow()).await;
+    assert_eq!(status, 200, "{answer}");
+    system.suite.wait_for("KEYS2", "failed").await;
+    let events = system.events("KEYS2", "Process").await;
+    let leg = json!({ "carrierId": USUAL, "sender": "S", "receiver": "R", "collection": "C" });
+    let category = json!({ "processCategory": "international-1.0" });
+    for (method, what, body) in [
+        ("POST", "rebook", json!({ "collectionDate": "2024-05-29" })),
+        ("POST", "rebook", json!({})),
+        ("POST", "retry", json!({})),
+        ("POST", "cancel", json!({})),
+        ("POST", "documents", json!({})),
+        ("PUT", "legs", json!({ "legs": [leg] })),
+        ("PUT", "category", category),
+    ] {
+        let (status, problem) = ask(method, what, body).await;
+        assert_eq!(status, 422, "{what}: {problem}");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("used for another request"), "{detail}");
+    }
+    let (status, answer) = ask("POST", "rebook", tomorrow()).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(system.events("KEYS2", "Process").await, events);
+
+    // It counts for its shipment alone.
+    system.post("KEYS0", &[USUAL]).await;
+    system.suite.wait_for("KEYS0", "completed").await;
+    let cancel = "/shipments/KEYS0/cancel";
+    let sent = system.suite.send_once(Some("once"), "POST", cancel, None);
+    assert_eq!(sent.await.0, 200);
+    system.suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_switch_is_tried_dry_before_it_is_made() {
     let system = System::start(&[]);
     system.post("SWITCH2", &[USUAL]).await;

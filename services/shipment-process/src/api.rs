@@ -271,6 +271,11 @@ fn parked(id: &ShipmentId) -> Problem {
     Problem::new(StatusCode::CONFLICT, detail)
 }
 
+fn given_up() -> Problem {
+    let detail = "this request was parked, and a person has given it up";
+    Problem::new(StatusCode::CONFLICT, detail)
+}
+
 fn late() -> Problem {
     Problem::unavailable("it is not known yet whether this is stored; send the same request again")
 }

@@ -219,12 +219,8 @@ fn change_of_category(
     let to = chance.one_of(&["default-1.0", "domestic-1.0", "international-1.0"]);
     let to = Category::parse(to)?;
     let message_id = MessageId::derive(&[id.as_str(), "operation", &nth.to_string()]);
-    match Input::change_category(&SERVICE, id.as_str(), &to, None, message_id, now)? {
-        Input::Message(message) => Ok(Request::of(id, None, message, step)),
-        Input::Unreadable(_) | Input::Redrive { .. } | Input::Discard { .. } => {
-            anyhow::bail!("a change of category is a message")
-        }
-    }
+    let message = Input::change_category(&SERVICE, id.as_str(), &to, None, message_id, now)?;
+    Ok(Request::of(id, None, message, step))
 }
 
 fn message(

@@ -16,14 +16,15 @@ use contracts::process::{
 };
 use contracts::shipment::Nothing;
 use contracts::{Envelope, Kind, MessageId, MessageSet, ShipmentId};
+use event_store::Entry;
 use host::{Caller, FieldError, Problem};
 use kernel::{Category, Refusal};
-use runtime::{Handled, Input, ignored_because};
+use runtime::{Handled, Input, InputOutcome, Recorded};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Api, Id, Shared, internal, not_found, parked, parse_id, read_json};
+use super::{Api, Id, Shared, given_up, internal, not_found, parked, parse_id, read_json};
 use crate::messages::Input as Command;
 use crate::outcome::Outcome;
 use crate::request;
@@ -173,15 +174,16 @@ async fn change_category(
         });
         return Ok(Json(answer).into_response());
     }
-    let request = request_id(&id, "ChangeProcessCategory", &headers);
+    let request = request_id(&id, &headers);
     let now = api.clock.now();
-    let input = Input::change_category(&SERVICE, id.as_str(), &to, caller.actor, request, now)
+    let message = Input::change_category(&SERVICE, id.as_str(), &to, caller.actor, request, now)
         .map_err(|error| internal(error.to_string()))?;
-    let handled = api.submit(input).await?;
+    let asked = Asked::by(&message);
+    let handled = api.submit(asked.input(message)).await?;
     if let Handled::Refused(refusal @ Refusal::UnknownCategory(_)) = &handled {
         return Err(bad(refusal.to_string()));
     }
-    Ok(api.answer(&id, request, handled).await?.into_response())
+    Ok(api.answer(&id, asked, handled).await?.into_response())
 }
 
 impl Api {
@@ -197,11 +199,11 @@ impl Api {
         if self.load(&id).await?.state().is_none() {
             return Err(not_found(&id));
         }
-        let request = request_id(&id, command.type_name(), headers);
+        let request = request_id(&id, headers);
         let data = command
             .encode()
             .map_err(|error| internal(error.to_string()))?;
-        let input = Input::Message(Envelope {
+        let message = Envelope {
             id: request,
             kind: Kind::Command { to: SERVICE },
             source: SERVICE,
@@ -214,15 +216,16 @@ impl Api {
             category: None,
             actor: caller.actor,
             data,
-        });
-        let handled = self.submit(input).await?;
-        self.answer(&id, request, handled).await
+        };
+        let asked = Asked::by(&message);
+        let handled = self.submit(asked.input(message)).await?;
+        self.answer(&id, asked, handled).await
     }
 
     async fn answer(
         &self,
         id: &ShipmentId,
-        request: MessageId,
+        asked: Asked,
         handled: Handled,
     ) -> Result<Json<Outcome>, Problem> {
         match handled {
@@ -237,11 +240,8 @@ impl Api {
             | Handled::NotDiscarded(_) => {}
         }
         let entries = self.entries(id).await?;
-        // Asked again, it is answered as it was the first time.
-        if handled == Handled::Duplicate
-            && let Some(reason) = ignored_because(&entries, request)
-        {
-            return Err(Problem::new(StatusCode::CONFLICT, reason));
+        if handled == Handled::Duplicate {
+            asked.as_at_first(id, &entries)?;
         }
         Outcome::of(&self.replay(&entries))
             .map(Json)
@@ -249,13 +249,56 @@ impl Api {
     }
 }
 
+/// A request, under the id of its key. What it belongs to names all that it asks for, and is recorded with
+/// what it leads to: so another request under the same key is told from a repetition.
+#[derive(Clone, Copy)]
+struct Asked {
+    input_id: MessageId,
+    correlation_id: MessageId,
+}
+
+impl Asked {
+    fn by(message: &Envelope) -> Self {
+        let (id, data) = (message.id.to_string(), message.data.get());
+        Self {
+            input_id: message.id,
+            correlation_id: MessageId::derive(&[&id, &message.type_name, data]),
+        }
+    }
+
+    fn input(self, message: Envelope) -> Input {
+        Input::Message(Envelope {
+            correlation_id: self.correlation_id,
+            ..message
+        })
+    }
+
+    /// Asked again, it is answered as it was the first time.
+    fn as_at_first(self, id: &ShipmentId, stream: &[Entry]) -> Result<(), Problem> {
+        let Some(recorded) = Recorded::of(self.input_id, stream) else {
+            // The stream could not take it, which is parked elsewhere.
+            return Err(parked(id));
+        };
+        if recorded.correlation_id != self.correlation_id {
+            let detail = "this idempotency-key was used for another request of this shipment";
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+        }
+        match recorded.outcome {
+            InputOutcome::Decided => Ok(()),
+            InputOutcome::Ignored(reason) => Err(Problem::new(StatusCode::CONFLICT, reason)),
+            InputOutcome::Parked => Err(parked(id)),
+            InputOutcome::Discarded => Err(given_up()),
+        }
+    }
+}
+
 /// The id of a request: each is one of its own, unless whoever sends it gives it a key, under which it
 /// can be sent again.
-fn request_id(id: &ShipmentId, what: &str, headers: &HeaderMap) -> MessageId {
+fn request_id(id: &ShipmentId, headers: &HeaderMap) -> MessageId {
     match headers.get("idempotency-key") {
         Some(key) => {
             let key = String::from_utf8_lossy(key.as_bytes());
-            MessageId::derive(&[id.as_str(), what, &key])
+            MessageId::derive(&[id.as_str(), "idempotency-key", &key])
         }
         None => MessageId::from(Uuid::now_v7()),
     }
