@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use reqwest::StatusCode;
 use serde_json::Value;
 use sqlx::Connection;
@@ -20,6 +21,11 @@ use tokio::time::Instant;
 
 /// How soon they go on once a server is back.
 const SOON: Duration = Duration::from_secs(10);
+
+/// How soon they say whether they are ready, whatever has happened.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
+/// How soon a server that hangs is missed: before a connection to it breaks off.
+const MISSED_WITHIN: Duration = Duration::from_secs(6);
 
 /// For how long a server is away. It is what is tested and not what something waits for: longer than a
 /// request waits, and than any pause between two attempts. `LONGHAUL_TEST_OUTAGE_SECONDS` sets another, for
@@ -95,20 +101,23 @@ impl Suite {
 
     /// All live, and none is ready, for this reason.
     async fn not_ready(&self, why: &str) {
-        for process in &self.processes {
+        join_all(self.processes.iter().map(async |process| {
             let (status, _) = self.get(process, "/health/live").await;
             assert_eq!(status, StatusCode::OK, "{}", process.name());
             // Of two that go, the one may be missed before the other is.
             let what = format!("{} says that it is not ready: {why}", process.name());
             eventually(&what, PATIENCE, async || {
+                let asked = Instant::now();
                 let (status, problem) = self.get(process, "/health/ready").await;
+                assert!(asked.elapsed() < ANSWERS_WITHIN, "{:?}", asked.elapsed());
                 let says = problem["detail"]
                     .as_str()
                     .is_some_and(|said| said.contains(why));
                 (status == StatusCode::SERVICE_UNAVAILABLE && says).then_some(())
             })
             .await;
-        }
+        }))
+        .await;
     }
 
     /// All are ready again, soon enough.
@@ -206,6 +215,28 @@ async fn with_neither_they_wait_for_both() {
     suite.to_broker.restore().await;
     suite.not_ready("the event store").await;
     suite.to_database.restore().await;
+    suite.ready_soon().await;
+    suite.complete(&client, &all).await;
+}
+
+/// Nothing is refused and nothing breaks off, but nobody answers: as when a machine hangs.
+#[tokio::test]
+async fn servers_that_hang_are_missed_soon_and_all_goes_on_when_they_answer_again() {
+    let mut suite = Suite::start().await;
+    let client = suite.client();
+    let all = ids("HANGING");
+    client.start_all(&all).await;
+    suite.to_broker.hold();
+    let held = Instant::now();
+    suite.not_ready("the message bus").await;
+    assert!(held.elapsed() < MISSED_WITHIN, "{:?}", held.elapsed());
+    suite.to_broker.release();
+    suite.ready_soon().await;
+    suite.to_database.hold();
+    let held = Instant::now();
+    suite.not_ready("the event store").await;
+    assert!(held.elapsed() < MISSED_WITHIN, "{:?}", held.elapsed());
+    suite.to_database.release();
     suite.ready_soon().await;
     suite.complete(&client, &all).await;
 }

@@ -33,6 +33,8 @@ enum PublishError {
         nacked: usize,
         returned: usize,
     },
+    #[error("the broker did not answer within {0:?}")]
+    Silent(Duration),
     #[error("no connection to the broker, and the next attempt is under way or not due yet")]
     NotYet,
 }
@@ -55,9 +57,15 @@ pub(crate) struct RabbitMqPublisher {
     publish_events: bool,
     confirm_timeout: Duration,
     state: tokio::sync::Mutex<State>,
-    /// The connection in use, to look at without waiting for a batch to end.
+    /// The connection in use, to ask over without waiting for a batch to end.
     live: Mutex<Weak<Connection>>,
+    /// Who asks whether the broker answers, one after another.
+    asking: tokio::sync::Mutex<()>,
 }
+
+/// How long a broker may take to answer when it is asked whether it does. A connection is found dead by
+/// its heartbeat, which is too late for whoever asks.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 struct State {
@@ -103,13 +111,17 @@ impl RabbitMqPublisher {
                 not_before: None,
             }),
             live: Mutex::new(Weak::new()),
+            asking: tokio::sync::Mutex::default(),
         }
     }
 
-    /// Whether the broker answers: looks at the connection, or makes one.
+    /// Whether the broker answers: asks it over the connection in use, or makes one.
     pub(crate) async fn ping(&self) -> Result<(), Error> {
-        if self.is_live() {
-            return Ok(());
+        if let Some(connection) = self.live() {
+            return timeout(ANSWERS_WITHIN, self.ask(&connection))
+                .await
+                .unwrap_or(Err(PublishError::Silent(ANSWERS_WITHIN)))
+                .map_err(unavailable);
         }
         // Whoever asks wants an answer now: not after a batch that waits for a broker.
         let Ok(mut state) = self.state.try_lock() else {
@@ -126,10 +138,17 @@ impl RabbitMqPublisher {
         Ok(())
     }
 
-    fn is_live(&self) -> bool {
+    fn live(&self) -> Option<Arc<Connection>> {
         let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        live.upgrade()
-            .is_some_and(|connection| connection.status().connected())
+        let live = live.upgrade();
+        live.filter(|connection| connection.status().connected())
+    }
+
+    /// Opens a channel and closes it again, both of which the broker answers.
+    async fn ask(&self, connection: &Connection) -> Result<(), PublishError> {
+        let _one_at_a_time = self.asking.lock().await;
+        let channel = connection.create_channel().await?;
+        Ok(channel.close(200, "OK".into()).await?)
     }
 
     /// The channel to publish over, taken out of the state: a batch that is cancelled half-way

@@ -141,6 +141,24 @@ async fn a_broker_that_accepts_and_says_nothing_counts_as_away() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_no_longer_says_anything_is_missed_before_its_heartbeat() {
+    let host = virtual_host().await;
+    let proxy = Proxy::open(host.url()).await;
+    let over_proxy = bus(proxy.url());
+    over_proxy.ping().await.unwrap();
+    proxy.hold();
+    let asked = std::time::Instant::now();
+    let (one, another) = tokio::join!(over_proxy.ping(), over_proxy.ping());
+    for silent in [one, another] {
+        assert!(matches!(silent, Err(Error::Unavailable(_))), "{silent:?}");
+    }
+    assert!(asked.elapsed() < Duration::from_secs(5));
+    proxy.release();
+    over_proxy.ping().await.unwrap();
+    publish_until_confirmed(&*over_proxy, &[command("A", 1)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn queues_that_somebody_deleted_are_put_back() {
     let host = virtual_host().await;
     let over = bus(host.url());

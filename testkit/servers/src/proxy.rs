@@ -1,9 +1,11 @@
-//! A way to a server that can be cut.
+//! A way to a server that can be cut, and held up.
 
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -15,6 +17,7 @@ pub struct Proxy {
     port: u16,
     accepting: Option<AbortOnDropHandle<()>>,
     connections: Arc<Mutex<JoinSet<()>>>,
+    flows: watch::Sender<bool>,
 }
 
 impl Proxy {
@@ -32,6 +35,7 @@ impl Proxy {
             port,
             accepting: None,
             connections: Arc::default(),
+            flows: watch::Sender::new(true),
         }
     }
 
@@ -59,17 +63,31 @@ impl Proxy {
         let listener = TcpListener::bind(("127.0.0.1", self.port)).await;
         let listener = listener.expect("the port is still free");
         let (target, connections) = (self.target.clone(), Arc::clone(&self.connections));
+        let flows = self.flows.subscribe();
         self.accepting = Some(AbortOnDropHandle::new(tokio::spawn(async move {
-            while let Ok((mut near, _)) = listener.accept().await {
-                let target = target.clone();
+            while let Ok((near, _)) = listener.accept().await {
+                let (target, flows) = (target.clone(), flows.clone());
                 let mut connections = connections.lock().unwrap_or_else(PoisonError::into_inner);
                 connections.spawn(async move {
-                    if let Ok(mut far) = TcpStream::connect(target).await {
-                        let _ = copy_bidirectional(&mut near, &mut far).await;
+                    if let Ok(far) = TcpStream::connect(target).await {
+                        let (near, far) = (near.into_split(), far.into_split());
+                        let there = pass_on(near.0, far.1, flows.clone());
+                        let back = pass_on(far.0, near.1, flows);
+                        let _ = tokio::try_join!(there, back);
                     }
                 });
             }
         })));
+    }
+
+    /// Holds up everything: connections stay, and new ones come about, but nobody answers.
+    pub fn hold(&self) {
+        self.flows.send_replace(false);
+    }
+
+    /// Lets everything through again, beginning with what was held up.
+    pub fn release(&self) {
+        self.flows.send_replace(true);
     }
 
     /// Breaks off all connections that go this way; new ones may come.
@@ -88,6 +106,22 @@ impl Proxy {
             let _ = accepting.await;
         }
         self.cut();
+    }
+}
+
+/// Passes on what comes, while it may flow.
+async fn pass_on(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut flows: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let count = from.read(&mut buffer).await?;
+        if flows.wait_for(|flows| *flows).await.is_err() || count == 0 {
+            return to.shutdown().await;
+        }
+        to.write_all(&buffer[..count]).await?;
     }
 }
 
