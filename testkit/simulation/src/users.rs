@@ -80,8 +80,8 @@ impl Users {
             }
             if weather.poisons && chance.one_in(3) {
                 let nth = chance.below(SERVICES);
-                // Sometimes it bears the id of a message that anybody can read.
-                let message_id = if chance.one_in(2) {
+                // Every other bears the id of a message that anybody can read.
+                let message_id = if number % 2 == 0 {
                     first_id
                 } else {
                     MessageId::derive(&[id.as_str(), "poison"])
