@@ -99,32 +99,6 @@ async fn what_cannot_be_read_parks_its_instance_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn what_is_about_another_shipment_than_it_is_addressed_to_cannot_be_read() {
-    let store = memory();
-    let mut handler = handler(older(), &store, clock(), &CancellationToken::new());
-    let about = |shipment: &str| {
-        let mut note = envelope("Note", "A", 2);
-        note.data = to_raw_value(&json!({ "text": "2", "shipmentId": shipment })).unwrap();
-        Arrived::from_bus(Ok(note))
-    };
-    let batch = vec![message("Open", "A", 1), about("B")];
-    let results = handled(handler.handle(batch).await);
-    assert_eq!(results, [Handled::Decided, Handled::Parked]);
-    let parked = ParkedInstance::of(&stream(&store, "A").await).unwrap();
-    assert_eq!(
-        parked.inputs[0].reason,
-        r#"it is addressed to "A", and its shipmentId is "B""#
-    );
-    assert!(stream(&store, "B").await.is_empty());
-    let given_up = discard("A", parked.inputs[0].id);
-    handler.handle(vec![given_up]).await;
-    let mut right = envelope("Note", "A", 3);
-    right.data = to_raw_value(&json!({ "text": "3", "shipmentId": "A" })).unwrap();
-    let results = handler.handle(vec![Arrived::Message(right)]).await;
-    assert_eq!(handled(results), [Handled::Decided]);
-}
-
-#[tokio::test]
 async fn a_good_message_is_no_repetition_of_a_bad_one_of_its_id() {
     let store = memory();
     let mut handler = handler(older(), &store, clock(), &CancellationToken::new());

@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
-use contracts::{MessageId, Partitions};
+use contracts::process::SERVICE;
+use contracts::{Envelope, Kind, MessageId, Partitions};
 use event_store::{Append, Appended, Entry, EventStore, NewEntry, StreamKind, StreamName};
 use event_store_memory::MemoryEventStore;
-use runtime::{Input, ParkedInstance};
+use runtime::{Handled, Input, ParkedInstance};
+use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use system_tests::parked::{garbage, parking};
-use system_tests::suite::Suite;
+use system_tests::suite::{BEGINNING, Suite};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_start_that_is_parked_is_never_answered_as_accepted() {
@@ -134,4 +136,39 @@ async fn a_key_is_of_one_request_also_while_that_is_parked() {
     }
     assert_eq!(parked.entries().await.len(), before, "nothing is recorded");
     parked.suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_about_another_shipment_than_it_is_addressed_to_is_parked() {
+    let store: Arc<dyn EventStore> = Arc::new(MemoryEventStore::new(Partitions::default()));
+    let suite = Suite::embedded(store.clone());
+    let id = MessageId::derive(&["message"]);
+    let data = json!({ "shipmentId": "OTHER0", "legs": [], "collectionDate": "2024-05-27", "timeZone": "Europe/Berlin" });
+    let message = Envelope {
+        id,
+        kind: Kind::Command { to: SERVICE },
+        source: SERVICE,
+        type_name: "ProcessShipment".to_owned(),
+        subject: ID.to_owned(),
+        time: BEGINNING.parse().unwrap(),
+        correlation_id: id,
+        causation_id: id,
+        traceparent: None,
+        category: None,
+        actor: None,
+        data: to_raw_value(&data).unwrap(),
+    };
+    let input = Input::from_bus(Ok(message));
+    let handled = suite.inbox().submit_one(input).await.unwrap();
+    assert_eq!(handled, Handled::Parked);
+    let stream = |instance| StreamName::new(instance, &StreamKind::new("Process"));
+    let streams = store.read_streams(&[stream(ID), stream("OTHER0")]).await;
+    let streams = streams.unwrap();
+    let parked = ParkedInstance::of(&streams[0]).unwrap();
+    assert_eq!(
+        parked.inputs[0].reason,
+        r#"it is addressed to "12EEQ9CS9K10", and its shipmentId is "OTHER0""#
+    );
+    assert!(streams[1].is_empty());
+    suite.stop().await;
 }
