@@ -7,7 +7,7 @@ use contracts::process::{
     ShipmentManifestationCancellationCompleted, ShipmentManifestationCompleted,
     ShipmentManifestationFailed, ShipmentProcessStarted,
 };
-use contracts::shipment::{Failure, Nothing, StepRetried, StepTimedOut};
+use contracts::shipment::{Failure, ManifestedLeg, Nothing, StepRetried, StepTimedOut};
 use kernel::{Overdue, Refusal};
 
 use crate::messages::Input;
@@ -33,6 +33,9 @@ pub(crate) fn decision(state: &State, input: &Input) -> Result<ProcessEvent, Ref
         }
         Input::Manifested(done) => {
             waits_for(Step::Manifestation, done.round)?;
+            if !are_of_request(state, &done.manifested_legs) {
+                return Err(Refusal::because("these are not the legs of this shipment"));
+            }
             E::ManifestationCompleted(ShipmentManifestationCompleted {
                 manifested_legs: done.manifested_legs.clone(),
             })
@@ -73,12 +76,9 @@ pub(crate) fn decision(state: &State, input: &Input) -> Result<ProcessEvent, Ref
             cancelled_by_others(Step::CollectionBooking)
         }
         Input::ManifestationCancelled(done)
-            if state.waits_for_manifested_legs() && done.0.round == state.rounds.manifestation =>
+            if state.counts_on_legs() && done.0.round == state.rounds.manifestation =>
         {
-            match state.step {
-                Some(step) => cancelled_by_others(step),
-                None => return Err(Refusal::because("it waits for nothing")),
-            }
+            cancelled_by_others(Step::Manifestation)
         }
         Input::BookingCancelled(done) => {
             waits_for(Step::BookingCancellation, done.0.round)?;
@@ -117,6 +117,12 @@ fn stands_after_all(state: &State, booked: &CollectionBooked) -> bool {
         && state.waits_for(Step::BookingCancellation)
         && state.collection_booking != Stage::Completed;
     booked.round == state.rounds.booking && (state.may_be_rebooked() || not_cancelled)
+}
+
+/// Whether these are the legs that were asked for, in their order.
+fn are_of_request(state: &State, manifested: &[ManifestedLeg]) -> bool {
+    let asked = state.request.iter().flat_map(|request| &request.legs);
+    asked.eq(manifested.iter().map(|manifested| &manifested.leg))
 }
 
 fn cancelled_by_others(step: Step) -> ProcessEvent {

@@ -99,9 +99,7 @@ impl ShipmentProcess {
             // It is to be undone all the same.
             E::BookingCompleted(_) if state.is_undoing() => return None,
             // It was cancelled by somebody else while documents were generated again.
-            E::BookingCompleted(_) if state.manifestation_and_documents == Stage::Running => {
-                labels()
-            }
+            E::BookingCompleted(_) if state.anew == Some(Anew::Documents) => labels(),
             E::BookingCompleted(_) => check_completion(),
             E::CompletionChecked(_) if state.stages_are_complete() => {
                 E::Completed(ShipmentProcessCompleted(Nothing {}))
@@ -188,10 +186,12 @@ impl ShipmentProcess {
     /// Whether what was done with carriers is undone as soon as the process has failed.
     fn compensates_at_once(&self, state: &State) -> bool {
         let something_is_done = state.may_be_manifested || state.may_be_booked;
+        // Without its legs nothing stands.
+        let has_legs = state.failed_step != Some(Step::Manifestation);
         // Documents that are generated again are worth no shipment.
         let stands = state.anew == Some(Anew::Documents)
             || (state.collection_booking == Stage::Failed && self.waits_for_rebooking());
-        something_is_done && !stands
+        something_is_done && !(stands && has_legs)
     }
 
     fn waits_for_rebooking(&self) -> bool {
@@ -288,7 +288,7 @@ impl Process for ShipmentProcess {
             E::CustomsInvoiceCompleted(_) | E::CustomsInvoiceFailed(_) => {
                 over(Step::CustomsInvoice)
             }
-            E::ManifestationCompleted(_) | E::ManifestationFailed(_) => over(Step::Manifestation),
+            E::ManifestationCompleted(_) => over(Step::Manifestation),
             E::LabelsCompleted(_) | E::LabelsFailed(_) => over(Step::Labels),
             E::ReceiptCompleted(_) | E::ReceiptFailed(_) => over(Step::Receipt),
             E::CombinedDocumentCompleted(_) | E::CombinedDocumentFailed(_) => {
@@ -300,12 +300,25 @@ impl Process for ShipmentProcess {
                 over(Step::BookingCancellation)
             }
             // The carrier has booked after all.
-            E::BookingCompleted(_) if after.status == Status::Failed => {
-                vec![Effect::clear_deadline(REBOOKING)]
+            E::BookingCompleted(_)
+                if after.status == Status::Failed || after.anew == Some(Anew::Documents) =>
+            {
+                let mut effects = vec![Effect::clear_deadline(REBOOKING)];
+                if after.status != Status::Failed {
+                    effects.extend(over(Step::CollectionBooking));
+                }
+                effects
             }
             E::BookingCompleted(_) => over(Step::CollectionBooking),
-            // Whatever is waited for; somebody else may have cancelled a booking.
+            // Whatever is waited for; somebody else may have cancelled a booking, or the legs.
             E::BookingFailed(_) => after.step.map_or(vec![], over),
+            E::ManifestationFailed(_) => {
+                let mut effects = after.step.map_or(vec![], over);
+                if after.may_be_rebooked() && self.waits_for_rebooking() {
+                    effects.push(Effect::clear_deadline(REBOOKING));
+                }
+                effects
+            }
             E::BookingCancellationCompleted(_) | E::BookingCancellationFailed(_) => {
                 over(Step::BookingCancellation)
             }

@@ -161,6 +161,11 @@ impl State {
         if round < self.round_of(step) {
             return Err(Refusal::late(format!("{name} was begun anew meanwhile")));
         }
+        if round > self.round_of(step) {
+            return Err(Refusal::because(format!(
+                "{name} was not asked for in that round"
+            )));
+        }
         if self.waits_for(step) {
             return Ok(());
         }
@@ -218,18 +223,6 @@ impl State {
         (!reasons.is_empty()).then(|| reasons.join("; "))
     }
 
-    /// Whether it waits for the legs to be manifested, or for what is made of manifested legs.
-    pub(crate) fn waits_for_manifested_legs(&self) -> bool {
-        [
-            Step::Manifestation,
-            Step::Labels,
-            Step::Receipt,
-            Step::CombinedDocument,
-        ]
-        .into_iter()
-        .any(|step| self.waits_for(step))
-    }
-
     fn is_over(&self, step: Step) -> bool {
         match step {
             Step::CustomsInvoice => self.documents.customs_invoice.is_some(),
@@ -264,6 +257,7 @@ impl State {
     pub(crate) fn may_be_rebooked(&self) -> bool {
         self.status == Status::Failed
             && self.collection_booking == Stage::Failed
+            && self.failed_step != Some(Step::Manifestation)
             && self.compensation == Compensation::None
     }
 
@@ -271,6 +265,12 @@ impl State {
     pub(crate) fn counts_on_booking(&self) -> bool {
         self.waits_for(Step::CollectionBooking)
             || (self.collection_booking == Stage::Completed && !self.is_undoing())
+    }
+
+    /// Whether the legs are manifested for all that is known, or are being manifested, and are to be.
+    pub(crate) fn counts_on_legs(&self) -> bool {
+        let stand = !self.manifested_legs.is_empty() || self.waits_for(Step::Manifestation);
+        self.may_be_manifested && stand && !self.is_undoing()
     }
 
     pub(crate) fn stages_are_complete(&self) -> bool {
@@ -319,7 +319,12 @@ impl State {
             E::ManifestationCompleted(done) => {
                 self.manifested_legs.clone_from(&done.manifested_legs);
             }
-            E::ManifestationFailed(failed) => self.may_be_manifested = failed.may_be_manifested,
+            E::ManifestationFailed(failed) => {
+                self.may_be_manifested = failed.may_be_manifested;
+                // Somebody else may have cancelled legs that stood.
+                self.manifested_legs.clear();
+                self.anew = None;
+            }
             E::LabelsCompleted(done) => self.documents.labels = Some(done.0.address.clone()),
             E::ReceiptCompleted(done) => self.documents.receipt = Some(done.0.address.clone()),
             E::CombinedDocumentCompleted(done) => {
@@ -334,6 +339,11 @@ impl State {
                 self.collection_booking = Stage::Completed;
                 if self.anew == Some(Anew::Booking) {
                     self.keep_booking();
+                }
+                if self.documents_are_due() {
+                    self.anew = Some(Anew::Documents);
+                    self.manifestation_and_documents = Stage::Running;
+                    self.run_again();
                 }
             }
             E::ManifestationAndDocumentsFailed(_) => {
@@ -352,8 +362,10 @@ impl State {
             }
             E::Failed(failed) => {
                 self.status = Status::Failed;
-                // It may be cancelled by somebody else while the process waits for something else.
-                if self.collection_booking == Stage::Failed {
+                // Either may be cancelled by somebody else while the process waits for something else.
+                if self.may_be_manifested && self.manifested_legs.is_empty() {
+                    self.step = Some(Step::Manifestation);
+                } else if self.collection_booking == Stage::Failed {
                     self.step = Some(Step::CollectionBooking);
                 }
                 self.failed_step = self.step;
@@ -470,6 +482,15 @@ impl State {
         }
         self.undone(Step::BookingCancellation);
         self.anew = None;
+    }
+
+    /// Whether documents were to be generated again when the booking was cancelled by somebody else.
+    fn documents_are_due(&self) -> bool {
+        !self.is_undoing()
+            && matches!(
+                self.manifestation_and_documents,
+                Stage::Running | Stage::Failed
+            )
     }
 
     fn run_again(&mut self) {

@@ -50,7 +50,8 @@ const PROCESS: &[Successors] = &[
             "ShipmentLabelsGenerationCompleted",
             "ShipmentLabelsGenerationFailed",
             "ShipmentCancellationRequested",
-            // Somebody else cancels the booking while documents are generated again.
+            // Somebody else cancels the legs; or the booking, while documents are generated again.
+            "ShipmentManifestationFailed",
             "CollectionBookingFailed",
         ],
     ),
@@ -64,7 +65,8 @@ const PROCESS: &[Successors] = &[
             "ReceiptGenerationCompleted",
             "ReceiptGenerationFailed",
             "ShipmentCancellationRequested",
-            // Somebody else cancels the booking while documents are generated again.
+            // Somebody else cancels the legs; or the booking, while documents are generated again.
+            "ShipmentManifestationFailed",
             "CollectionBookingFailed",
         ],
     ),
@@ -78,7 +80,8 @@ const PROCESS: &[Successors] = &[
             "CombinedDocumentGenerationCompleted",
             "CombinedDocumentGenerationFailed",
             "ShipmentCancellationRequested",
-            // Somebody else cancels the booking while documents are generated again.
+            // Somebody else cancels the legs; or the booking, while documents are generated again.
+            "ShipmentManifestationFailed",
             "CollectionBookingFailed",
         ],
     ),
@@ -99,6 +102,8 @@ const PROCESS: &[Successors] = &[
             "CollectionBookingCompleted",
             "CollectionBookingFailed",
             "ShipmentCancellationRequested",
+            // Somebody else cancels the legs.
+            "ShipmentManifestationFailed",
         ],
     ),
     (
@@ -128,6 +133,8 @@ const PROCESS: &[Successors] = &[
             "ShipmentCancellationRequested",
             // Somebody else cancels the booking.
             "CollectionBookingFailed",
+            // Somebody else cancels the legs.
+            "ShipmentManifestationFailed",
         ],
     ),
     (
@@ -171,6 +178,8 @@ const PROCESS: &[Successors] = &[
             "CollectionBookingCompleted",
             // Somebody else cancels the booking of what was complete.
             "CollectionBookingFailed",
+            // Somebody else cancels the legs.
+            "ShipmentManifestationFailed",
         ],
     ),
     (
@@ -229,6 +238,8 @@ const PROCESS: &[Successors] = &[
             "ShipmentCancellationRequested",
             // It is booked, and the carrier does not cancel it.
             "CollectionBookingCompleted",
+            // Somebody else cancels the legs.
+            "ShipmentManifestationFailed",
         ],
     ),
     // Before the collection is booked anew, it is cancelled.

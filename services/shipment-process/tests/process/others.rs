@@ -39,44 +39,42 @@ fn names(then: &Then<ShipmentProcess>) -> Vec<&'static str> {
     then.events().iter().map(MessageSet::type_name).collect()
 }
 
+/// What follows where legs are cancelled that were counted on.
+const LEGS_FAILED: [&str; 4] = [
+    "ShipmentManifestationFailed",
+    "ManifestationAndDocumentsFailed",
+    "ShipmentProcessFailed",
+    "ShipmentProcessCompensationStarted",
+];
+
 #[test]
-fn legs_that_are_waited_for_fail_their_step_and_whatever_is_left_is_undone() {
-    for (history, step, failed) in [
-        (
-            waiting_for_manifestation(),
-            "ShipmentManifestation",
-            "ShipmentManifestationFailed",
-        ),
-        (
-            waiting_for_labels(),
-            "ShipmentLabelsGeneration",
-            "ShipmentLabelsGenerationFailed",
-        ),
-        (
-            waiting_for_receipt(),
-            "ReceiptGeneration",
-            "ReceiptGenerationFailed",
-        ),
-        (
-            waiting_for_combined_document(),
-            "CombinedDocumentGeneration",
-            "CombinedDocumentGenerationFailed",
-        ),
+fn legs_that_are_counted_on_fail_their_step_and_whatever_is_left_is_undone() {
+    let again = || -> [ProcessEvent; 2] {
+        let round = contracts::Round(1);
+        [
+            DocumentsRegenerationRequested { round }.into(),
+            ShipmentLabelsGenerationStarted(Nothing {}).into(),
+        ]
+    };
+    let legs = "ShipmentManifestationCancellation";
+    let booking = "CollectionBookingCancellation";
+    for (history, next) in [
+        (waiting_for_manifestation(), legs),
+        (waiting_for_labels(), legs),
+        (waiting_for_receipt(), legs),
+        (waiting_for_combined_document(), legs),
+        (waiting_for_booking(), booking),
+        (booking_failed(), booking),
+        (done(), booking),
+        (done().into_iter().chain(again()).collect(), booking),
     ] {
         let then = given(process(false), history).when(legs_cancelled(0));
-        assert_eq!(
-            names(&then),
-            [
-                failed,
-                "ManifestationAndDocumentsFailed",
-                "ShipmentProcessFailed",
-                "ShipmentProcessCompensationStarted",
-                "ShipmentManifestationCancellationStarted"
-            ]
-        );
-        let told = ShipmentProcessFailed(by_others(step)).into();
+        let started = format!("{next}Started");
+        assert_eq!(names(&then), [&LEGS_FAILED[..], &[&*started]].concat());
+        let told = ShipmentProcessFailed(by_others("ShipmentManifestation")).into();
         assert!(then.events().contains(&told), "{:?}", then.events());
-        then.waits_until(&[("ShipmentManifestationCancellation", IN_5_MINUTES)]);
+        // Nothing else is waited for: neither an answer nor a rebooking.
+        then.waits_until(&[(next, IN_5_MINUTES)]);
     }
 }
 
@@ -173,12 +171,80 @@ fn documents_that_were_generated_again_meanwhile_are_generated_once_the_collecti
     assert_eq!(names(&last).last(), Some(&"ShipmentProcessCompleted"));
 }
 
+/// Its documents are not generated again, and then its collection is cancelled by somebody else.
+fn without_documents_and_collection() -> Then<ShipmentProcess> {
+    let failed = shipment::ShipmentLabelsGenerationFailed(
+        Failure::because("no paper").in_round(contracts::Round(1)),
+    );
+    given(process(false), done())
+        .when(RegenerateDocuments(Nothing {}))
+        .and_when(failed)
+        .waits_until(&[])
+        .and_when(collection_cancelled(0))
+        .waits_until(&[("Rebooking", "1970-01-02T00:00:00Z")])
+}
+
+fn booked_in(round: u32) -> contracts::collection::CollectionBooked {
+    contracts::collection::CollectionBooked {
+        booking_reference: "B2".to_owned(),
+        round: contracts::Round(round),
+        cancellation_refused: false,
+    }
+}
+
+#[test]
+fn documents_that_failed_before_are_generated_once_there_is_a_collection_and_are_worth_no_shipment()
+{
+    let rebooked = without_documents_and_collection()
+        .and_when(RebookCollection::default())
+        .and_when(collection_cancelled(0))
+        .and_when(booked_in(2));
+    let booked_late = without_documents_and_collection().and_when(booked_in(0));
+    for (then, round) in [(rebooked, 2), (booked_late, 1)] {
+        assert_eq!(
+            names(&then),
+            [
+                "CollectionBookingCompleted",
+                "ShipmentLabelsGenerationStarted"
+            ]
+        );
+        let failed = || Failure::because("no paper").in_round(contracts::Round(round));
+        let then = then
+            .waits_until(&[("ShipmentLabelsGeneration", IN_5_MINUTES)])
+            .and_when(shipment::ShipmentLabelsGenerationFailed(failed()));
+        assert_eq!(names(&then).last(), Some(&"ShipmentProcessFailed"));
+        let then = then.waits_until(&[]).and_when(RetryFailedStep(Nothing {}));
+        assert_eq!(
+            names(&then),
+            ["ShipmentProcessRetried", "ShipmentLabelsGenerationStarted"]
+        );
+    }
+}
+
+#[test]
+fn other_legs_than_those_of_the_shipment_are_refused() {
+    let manifested = |legs| shipment::ShipmentManifested {
+        manifested_legs: legs,
+        ..manifested_in(0)
+    };
+    let mut another = manifested_in(0).manifested_legs;
+    another[0].leg = leg(7);
+    for legs in [vec![], another] {
+        given(process(false), waiting_for_manifestation())
+            .when(manifested(legs))
+            .is_refused("not the legs of this shipment");
+    }
+}
+
 #[test]
 fn what_belongs_to_another_round_is_nothing_to_it() {
     given(process(false), waiting_for_booking())
         .when(collection_cancelled(9))
-        .is_refused("does not wait for CollectionBookingCancellation");
+        .is_refused("not asked for in that round");
     given(process(false), waiting_for_labels())
         .when(legs_cancelled(9))
-        .is_refused("does not wait for ShipmentManifestationCancellation");
+        .is_refused("not asked for in that round");
+    given(process(false), waiting_for_booking())
+        .when(booked_in(9))
+        .is_refused("not asked for in that round");
 }
