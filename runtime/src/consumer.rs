@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use contracts::ServiceName;
+use contracts::{ServiceContract, ServiceName};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesOrdered, StreamExt};
 use message_bus::{Delivery, MessageBus, Receipt, Subscription};
@@ -22,12 +22,14 @@ type Handling = BoxFuture<'static, (Vec<Receipt>, Vec<Result<Handled, Failure>>)
 /// Takes in what the bus has for a service, until `stop` is cancelled; what is in the handler by then
 /// is still acknowledged.
 pub(crate) async fn run(
-    service: ServiceName,
+    contract: ServiceContract,
     bus: Arc<dyn MessageBus>,
     inbox: Inbox,
     max_batch: usize,
     stop: CancellationToken,
 ) {
+    let service = contract.name.clone();
+    let contract = Arc::new(contract);
     let mut backoff = Backoff::for_servers();
     let mut subscription = loop {
         let subscribed = tokio::select! {
@@ -57,7 +59,7 @@ pub(crate) async fn run(
             }
             () = stop.cancelled() => break,
             batch = subscription.receive(max_batch), if handling.len() < IN_FLIGHT => match batch {
-                Ok(batch) => handling.push_back(Box::pin(hand_in(inbox.clone(), batch))),
+                Ok(batch) => handling.push_back(Box::pin(hand_in(contract.clone(), inbox.clone(), batch))),
                 Err(error) => {
                     warn!(%service, error = chain(&error), "cannot receive: trying again");
                     backoff.wait().await;
@@ -72,6 +74,7 @@ pub(crate) async fn run(
 }
 
 async fn hand_in(
+    contract: Arc<ServiceContract>,
     inbox: Inbox,
     batch: Vec<Delivery>,
 ) -> (Vec<Receipt>, Vec<Result<Handled, Failure>>) {
@@ -80,7 +83,7 @@ async fn hand_in(
         .submit(
             batch
                 .into_iter()
-                .map(|delivery| Input::from_bus(delivery.message))
+                .map(|delivery| Input::from_bus(&contract, delivery.message))
                 .collect(),
         )
         .await;

@@ -1,7 +1,8 @@
 //! What comes to a service.
 
 use contracts::{
-    Actor, Command, DecodeError, Envelope, Kind, MessageId, MessageSet, ServiceName, TraceParent,
+    Actor, Command, DecodeError, Envelope, Kind, MessageId, MessageSet, ServiceContract,
+    ServiceName, TraceParent,
 };
 use jiff::Timestamp;
 use kernel::{Category, Content, Process};
@@ -185,10 +186,11 @@ impl Input {
         }))
     }
 
-    /// What came from the bus. Only a service itself knows that one of its deadlines is over, and what
-    /// names no instance is decided for none.
+    /// What came from the bus for the service of this contract. Only a service itself knows that one of
+    /// its deadlines is over, what names no instance is decided for none, and what nobody sends it, it
+    /// does not take.
     #[must_use]
-    pub fn from_bus(message: Result<Envelope, Unreadable>) -> Self {
+    pub fn from_bus(contract: &ServiceContract, message: Result<Envelope, Unreadable>) -> Self {
         let message = match message {
             Ok(message) => message,
             Err(unreadable) => return Self::Unreadable(unreadable),
@@ -197,6 +199,12 @@ impl Input {
             format!("{DEADLINE_PASSED} may not come from another service")
         } else if !Self::names_an_instance(&message.subject) || message.subject == UNADDRESSED {
             "its subject is the name of no instance".to_owned()
+        } else if !contract.receives(&message) {
+            let (source, service) = (&message.source, &contract.name);
+            match &message.kind {
+                Kind::Command { to } => format!("it is for {to}, and came to {service}"),
+                Kind::Event => format!("{service} hears no {} of {source}", message.type_name),
+            }
         } else {
             return Self::Message(message);
         };

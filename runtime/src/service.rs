@@ -106,7 +106,7 @@ impl Service {
             .intake
             .spawn(reader.run(service.stop_intake.clone()));
         service.intake.spawn(consumer::run(
-            name.clone(),
+            contract.clone(),
             bus.clone(),
             inbox.clone(),
             settings.max_batch,

@@ -3,7 +3,7 @@
 
 mod support;
 
-use contracts::{Actor, Envelope, MessageId};
+use contracts::{Actor, Envelope, Kind, MessageId, ServiceName};
 use event_store::{Append, Entry, NewEntry, StreamName, Version, Visibility};
 use jiff::Timestamp;
 use kernel::NotDiscarded;
@@ -12,8 +12,8 @@ use runtime::{Handled, Input as Arrived, ParkedInstance};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 use support::{
-    discard, envelope, garbage, handled, handler, memory, message, names, newer, older, redrive,
-    stream, system_clock as clock,
+    contract, discard, envelope, garbage, handled, handler, memory, message, names, newer, older,
+    redrive, stream, system_clock as clock,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -99,6 +99,33 @@ async fn what_cannot_be_read_parks_its_instance_and_nobody_else() {
 }
 
 #[tokio::test]
+async fn what_nobody_sends_to_a_service_is_parked() {
+    let good = envelope("Note", "A", 2);
+    let to = |to: &'static str| Envelope {
+        kind: Kind::Command {
+            to: ServiceName::from(to.to_owned()),
+        },
+        ..good.clone()
+    };
+    let event = Envelope {
+        kind: Kind::Event,
+        ..good.clone()
+    };
+    for (message, expected) in [
+        (to("doors"), "it is for doors, and came to tickets"),
+        (event, "tickets hears no Note of tickets"),
+    ] {
+        let Arrived::Unreadable(unreadable) = Arrived::from_bus(&contract(), Ok(message)) else {
+            panic!("it is taken, and not parked because {expected}");
+        };
+        assert_eq!(unreadable.reason, expected);
+        assert_eq!(unreadable.subject.as_deref(), Some("A"));
+    }
+    let taken = Arrived::from_bus(&contract(), Ok(good));
+    assert!(matches!(taken, Arrived::Message(_)), "{taken:?}");
+}
+
+#[tokio::test]
 async fn a_good_message_is_no_repetition_of_a_bad_one_of_its_id() {
     let store = memory();
     let mut handler = handler(older(), &store, clock(), &CancellationToken::new());
@@ -106,11 +133,12 @@ async fn a_good_message_is_no_repetition_of_a_bad_one_of_its_id() {
     let good = envelope("Note", "A", 2);
     let with = |type_name: &str, data: &RawValue| {
         let (type_name, data) = (type_name.to_owned(), data.to_owned());
-        Arrived::from_bus(Ok(Envelope {
+        let arrived = Envelope {
             type_name,
             data,
             ..good.clone()
-        }))
+        };
+        Arrived::from_bus(&contract(), Ok(arrived))
     };
     let number = to_raw_value(&json!({ "text": 2 })).unwrap();
     let batch = vec![

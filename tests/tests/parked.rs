@@ -158,7 +158,9 @@ async fn what_is_about_another_shipment_than_it_is_addressed_to_is_parked() {
         actor: None,
         data: to_raw_value(&data).unwrap(),
     };
-    let input = Input::from_bus(Ok(message));
+    let suite_contracts = contracts::shipment_suite();
+    let contract = suite_contracts.service(&SERVICE).unwrap().clone();
+    let input = Input::from_bus(&contract, Ok(message));
     let handled = suite.inbox().submit_one(input).await.unwrap();
     assert_eq!(handled, Handled::Parked);
     let stream = |instance| StreamName::new(instance, &StreamKind::new("Process"));

@@ -121,7 +121,10 @@ impl World {
         let mut named = Vec::new();
         for taken in &taken {
             let input = match taken {
-                Taken::Message(queued) => Input::from_bus(Ok(queued.message.clone())),
+                Taken::Message(queued) => {
+                    let contract = &self.services[instance.service].contract;
+                    Input::from_bus(contract, Ok(queued.message.clone()))
+                }
                 Taken::Request(number) => {
                     Input::Message(self.users.requests[*number].message.clone())
                 }
