@@ -326,14 +326,13 @@ async fn another_program_that_binds_a_queue_gets_every_public_event() {
     while !missing.is_empty() {
         let event = timeout(LIMIT, events.next()).await;
         let event = event.unwrap_or_else(|_| panic!("these never came: {missing:#?}"));
-        let event = event.unwrap().unwrap();
-        let id = header(&event, "cloudEvents_id").to_owned();
-        let entry = all.get(id.as_str());
-        assert_event(
-            &event,
-            entry.unwrap_or_else(|| panic!("{id} is not public")),
-        );
-        missing.remove(id.as_str());
+        for event in told(&event.unwrap().unwrap()) {
+            let id = &event.attributes["id"];
+            let entry = all.get(id.as_str());
+            let entry = entry.unwrap_or_else(|| panic!("{id} is not public"));
+            event.assert_tells(entry);
+            missing.remove(id.as_str());
+        }
     }
 }
 
@@ -361,38 +360,68 @@ async fn outsider(url: &str) -> (Connection, Consumer) {
     (connection, consumer.await.unwrap())
 }
 
-fn header<'a>(event: &'a Delivery, name: &str) -> &'a str {
-    let headers = event.properties.headers().as_ref().unwrap();
-    let value = headers.inner()[name].as_long_string().unwrap();
-    std::str::from_utf8(value.as_bytes()).unwrap()
+/// A CloudEvent, as another program reads it.
+struct Told {
+    routing_key: String,
+    attributes: BTreeMap<String, String>,
+    data: Value,
 }
 
-/// A CloudEvent in binary mode that tells what the entry says.
-fn assert_event(event: &Delivery, entry: &Stored) {
-    let (shipment, kind) = entry.shipment_and_kind();
-    let service = match kind {
-        "Process" => "shipment-process",
-        "Shipment" => "manifestation",
-        "Collection" => "collection-booking",
-        _ => "carrier-stub",
+/// What a message to other programs tells: an event in binary mode, or several in the batch format.
+fn told(delivery: &Delivery) -> Vec<Told> {
+    let routing_key = delivery.routing_key.to_string();
+    let body: Value = serde_json::from_slice(&delivery.data).unwrap();
+    let content_type = delivery.properties.content_type().as_ref().unwrap();
+    if content_type.as_str() != "application/cloudevents-batch+json" {
+        assert_eq!(content_type.as_str(), "application/json");
+        let headers = delivery.properties.headers().as_ref().unwrap();
+        let attributes = headers.into_iter().map(|(name, value)| {
+            let text = value.as_long_string().unwrap().to_string();
+            (name.as_str().replace("cloudEvents_", ""), text)
+        });
+        return vec![Told {
+            routing_key,
+            attributes: attributes.collect(),
+            data: body,
+        }];
+    }
+    let event = |event: &Value| {
+        let members = event.as_object().unwrap().iter();
+        let attributes = members.filter(|(name, _)| *name != "data");
+        Told {
+            routing_key: routing_key.clone(),
+            attributes: attributes
+                .map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()))
+                .collect(),
+            data: event["data"].clone(),
+        }
     };
-    let key = format!("{service}.{}", entry.type_name);
-    assert_eq!(event.routing_key.as_str(), key);
-    assert_eq!(header(event, "cloudEvents_specversion"), "1.0");
-    assert_eq!(
-        header(event, "cloudEvents_source"),
-        format!("/longhaul/{service}")
-    );
-    assert_eq!(header(event, "cloudEvents_type"), entry.type_name);
-    assert_eq!(header(event, "cloudEvents_subject"), shipment);
-    let time: jiff::Timestamp = header(event, "cloudEvents_time").parse().unwrap();
-    let recorded: jiff::Timestamp = entry.timestamp.parse().unwrap();
-    assert_eq!(time, recorded, "{key}");
-    let content_type = event.properties.content_type().as_ref().unwrap();
-    assert_eq!(content_type.as_str(), "application/json");
-    let body: Value = serde_json::from_slice(&event.data).unwrap();
-    assert_eq!(body, entry.data, "{key}");
-    let trace = |text: &str| text.split('-').nth(1).map(str::to_owned);
-    let stored = entry.metadata["traceparent"].as_str().unwrap();
-    assert_eq!(trace(header(event, "traceparent")), trace(stored), "{key}");
+    body.as_array().unwrap().iter().map(event).collect()
+}
+
+impl Told {
+    /// It tells what the entry says.
+    fn assert_tells(&self, entry: &Stored) {
+        let (shipment, kind) = entry.shipment_and_kind();
+        let service = match kind {
+            "Process" => "shipment-process",
+            "Shipment" => "manifestation",
+            "Collection" => "collection-booking",
+            _ => "carrier-stub",
+        };
+        let key = format!("{service}.{}", entry.type_name);
+        assert_eq!(self.routing_key, key);
+        let attribute = |name: &str| self.attributes[name].as_str();
+        assert_eq!(attribute("specversion"), "1.0");
+        assert_eq!(attribute("source"), format!("/longhaul/{service}"));
+        assert_eq!(attribute("type"), entry.type_name);
+        assert_eq!(attribute("subject"), shipment);
+        let time: jiff::Timestamp = attribute("time").parse().unwrap();
+        let recorded: jiff::Timestamp = entry.timestamp.parse().unwrap();
+        assert_eq!(time, recorded, "{key}");
+        assert_eq!(self.data, entry.data, "{key}");
+        let trace = |text: &str| text.split('-').nth(1).map(str::to_owned);
+        let stored = entry.metadata["traceparent"].as_str().unwrap();
+        assert_eq!(trace(attribute("traceparent")), trace(stored), "{key}");
+    }
 }

@@ -33,7 +33,8 @@ impl RabbitMqBus {
     /// A bus between the services of `topology`; `partitions` must be the same for all of them.
     ///
     /// # Errors
-    /// [`Error::Refused`] for a URL that is none, and for a prefetch of 0.
+    /// [`Error::Refused`] for a URL that is none, and for a prefetch or a size of
+    /// batches of 0.
     pub fn new(
         settings: &Settings,
         topology: Topology,

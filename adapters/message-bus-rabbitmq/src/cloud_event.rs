@@ -3,6 +3,7 @@
 //! After <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/amqp-protocol-binding.md>,
 //! with the prefix `cloudEvents_`, which no client mistakes for a separator.
 
+use std::borrow::Cow;
 use std::str;
 
 use contracts::{Envelope, Kind, MessageId, ServiceName, TraceParent};
@@ -10,6 +11,9 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString, ShortStringError};
 use serde_json::value::RawValue;
 use uuid::Uuid;
+
+/// What stands before the names of attributes in headers.
+pub(crate) const PREFIX: &str = "cloudEvents_";
 
 const SPECVERSION: &str = "cloudEvents_specversion";
 const ID: &str = "cloudEvents_id";
@@ -26,13 +30,13 @@ const CATEGORY: &str = "cloudEvents_category";
 /// Under its own name, where every tracing library looks for it.
 const TRACEPARENT: &str = "traceparent";
 
-const VERSION: &str = "1.0";
+pub(crate) const VERSION: &str = "1.0";
 const SOURCE_PREFIX: &str = "/longhaul/";
-const EVENT: &str = "event";
-const COMMAND: &str = "command";
-const CONTENT_TYPE: &str = "application/json";
+pub(crate) const EVENT: &str = "event";
+pub(crate) const COMMAND: &str = "command";
+pub(crate) const CONTENT_TYPE: &str = "application/json";
 /// `delivery-mode` of a message that survives a restart of the broker.
-const PERSISTENT: u8 = 2;
+pub(crate) const PERSISTENT: u8 = 2;
 
 /// Why a delivery is no message of ours.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,10 +66,10 @@ pub(crate) fn encode(message: &Envelope) -> Result<BasicProperties, ShortStringE
     let correlation_id = message.correlation_id.to_string();
     set(SPECVERSION, VERSION);
     set(ID, &id);
-    set(SOURCE, &format!("{SOURCE_PREFIX}{}", message.source));
+    set(SOURCE, &source(message));
     set(TYPE, &message.type_name);
     set(SUBJECT, &message.subject);
-    set(TIME, &format!("{:.6}", message.time));
+    set(TIME, &time(message));
     match &message.kind {
         Kind::Event => set(KIND, EVENT),
         Kind::Command { to } => {
@@ -91,73 +95,128 @@ pub(crate) fn encode(message: &Envelope) -> Result<BasicProperties, ShortStringE
         .with_headers(headers))
 }
 
+/// Where a message comes from, as its source says it.
+pub(crate) fn source(message: &Envelope) -> String {
+    format!("{SOURCE_PREFIX}{}", message.source)
+}
+
+/// When a message was decided, to the microsecond.
+pub(crate) fn time(message: &Envelope) -> String {
+    format!("{:.6}", message.time)
+}
+
+/// Whether a content type, whatever its parameters, is this one.
+pub(crate) fn is_type(found: &str, expected: &str) -> bool {
+    let bare = found.split(';').next().unwrap_or_default().trim();
+    bare.eq_ignore_ascii_case(expected)
+}
+
 /// Reads back what [`encode`] wrote. The headers alone count: the properties that repeat them are
 /// for people and tools.
 pub(crate) fn decode(properties: &BasicProperties, body: &[u8]) -> Result<Envelope, DecodeError> {
-    let headers = Headers(properties.headers().as_ref());
-    let wrong = |name, found: &str, expected| DecodeError::Wrong {
-        name,
-        found: format!("{found:?}"),
-        expected,
-    };
-    if let Some(found) = properties.content_type() {
-        let bare = found.as_str().split(';').next().unwrap_or_default().trim();
-        if !bare.eq_ignore_ascii_case(CONTENT_TYPE) {
-            return Err(wrong("content_type", found.as_str(), CONTENT_TYPE));
-        }
+    if let Some(found) = properties.content_type()
+        && !is_type(found.as_str(), CONTENT_TYPE)
+    {
+        return Err(wrong("content_type", found.as_str(), CONTENT_TYPE));
     }
-    match headers.required(SPECVERSION)? {
+    let data = str::from_utf8(body)
+        .map_err(|error| DecodeError::Body(error.to_string()))
+        .and_then(|body| {
+            RawValue::from_string(body.to_owned())
+                .map_err(|error| DecodeError::Body(error.to_string()))
+        });
+    let headers = Headers(properties.headers().as_ref());
+    let read = read(&headers, RawValue::NULL.to_owned())?;
+    Ok(Envelope {
+        data: data?,
+        ..read
+    })
+}
+
+/// A message of these attributes.
+pub(crate) fn read(
+    attributes: &impl Attributes,
+    data: Box<RawValue>,
+) -> Result<Envelope, DecodeError> {
+    match &*attributes.required(SPECVERSION)? {
         VERSION => {}
         found => return Err(wrong(SPECVERSION, found, VERSION)),
     }
-    let source = headers.required(SOURCE)?;
+    let source = attributes.required(SOURCE)?;
     let service = match source.strip_prefix(SOURCE_PREFIX) {
         Some(service) if !service.is_empty() => service,
-        Some(_) | None => return Err(wrong(SOURCE, source, "/longhaul/{service}")),
+        Some(_) | None => return Err(wrong(SOURCE, &source, "/longhaul/{service}")),
     };
-    let kind = match headers.required(KIND)? {
+    let kind = match &*attributes.required(KIND)? {
         EVENT => Kind::Event,
         COMMAND => Kind::Command {
-            to: ServiceName::from(headers.required(TARGET)?.to_owned()),
+            to: ServiceName::from(attributes.required(TARGET)?.into_owned()),
         },
         found => return Err(wrong(KIND, found, "event or command")),
     };
-    let time = headers.required(TIME)?;
-    let body = str::from_utf8(body).map_err(|error| DecodeError::Body(error.to_string()))?;
+    let time = attributes.required(TIME)?;
+    // An invalid trace context counts as absent; it must never stop a message.
+    let trace = attributes.optional(TRACEPARENT).ok().flatten();
     Ok(Envelope {
-        id: headers.message_id(ID)?,
+        id: message_id(attributes, ID)?,
         kind,
         source: ServiceName::from(service.to_owned()),
-        type_name: headers.required(TYPE)?.to_owned(),
-        subject: headers.required(SUBJECT)?.to_owned(),
+        type_name: attributes.required(TYPE)?.into_owned(),
+        subject: attributes.required(SUBJECT)?.into_owned(),
         time: time
             .parse()
-            .map_err(|_| wrong(TIME, time, "an RFC 3339 time"))?,
-        correlation_id: headers.message_id(CORRELATION_ID)?,
-        causation_id: headers.message_id(CAUSATION_ID)?,
-        // An invalid trace context counts as absent; it must never stop a message.
+            .map_err(|_| wrong(TIME, &time, "an RFC 3339 time"))?,
+        correlation_id: message_id(attributes, CORRELATION_ID)?,
+        causation_id: message_id(attributes, CAUSATION_ID)?,
         actor: None,
-        traceparent: headers
-            .optional(TRACEPARENT)
-            .ok()
-            .flatten()
-            .and_then(TraceParent::parse),
-        category: headers.optional(CATEGORY)?.map(str::to_owned),
-        data: RawValue::from_string(body.to_owned())
-            .map_err(|error| DecodeError::Body(error.to_string()))?,
+        traceparent: trace.and_then(|trace| TraceParent::parse(&trace)),
+        category: attributes.optional(CATEGORY)?.map(Cow::into_owned),
+        data,
     })
+}
+
+fn message_id(attributes: &impl Attributes, name: &'static str) -> Result<MessageId, DecodeError> {
+    let found = attributes.required(name)?;
+    let id = Uuid::parse_str(&found).map_err(|_| wrong(name, &found, "a UUID"))?;
+    Ok(MessageId::from(id))
+}
+
+fn wrong(name: &'static str, found: &str, expected: &'static str) -> DecodeError {
+    DecodeError::Wrong {
+        name,
+        found: format!("{found:?}"),
+        expected,
+    }
 }
 
 /// The instance that a delivery concerns, when that much can be read.
 pub(crate) fn subject(properties: &BasicProperties) -> Option<String> {
-    let headers = Headers(properties.headers().as_ref());
-    headers.required(SUBJECT).ok().map(str::to_owned)
+    subject_of(&Headers(properties.headers().as_ref()))
+}
+
+/// The instance that these attributes name.
+pub(crate) fn subject_of(attributes: &impl Attributes) -> Option<String> {
+    attributes.required(SUBJECT).ok().map(Cow::into_owned)
+}
+
+/// The attributes of a message, by their names in headers.
+pub(crate) trait Attributes {
+    /// The value of one, where there is one.
+    fn optional(&self, name: &'static str) -> Result<Option<Cow<'_, str>>, DecodeError>;
+
+    /// The value of one that must be there.
+    fn required(&self, name: &'static str) -> Result<Cow<'_, str>, DecodeError> {
+        match self.optional(name)? {
+            Some(value) if !value.is_empty() => Ok(value),
+            Some(_) | None => Err(DecodeError::Missing(name)),
+        }
+    }
 }
 
 struct Headers<'a>(Option<&'a FieldTable>);
 
-impl<'a> Headers<'a> {
-    fn optional(&self, name: &'static str) -> Result<Option<&'a str>, DecodeError> {
+impl Attributes for Headers<'_> {
+    fn optional(&self, name: &'static str) -> Result<Option<Cow<'_, str>>, DecodeError> {
         let Some(value) = self.0.and_then(|headers| headers.inner().get(name)) else {
             return Ok(None);
         };
@@ -165,29 +224,12 @@ impl<'a> Headers<'a> {
             .as_long_string()
             .map(LongString::as_bytes)
             .and_then(|bytes| str::from_utf8(bytes).ok())
-            .map(Some)
+            .map(|text| Some(Cow::Borrowed(text)))
             .ok_or_else(|| DecodeError::Wrong {
                 name,
                 found: format!("a {}", value.get_type()),
                 expected: "UTF-8 text",
             })
-    }
-
-    fn required(&self, name: &'static str) -> Result<&'a str, DecodeError> {
-        match self.optional(name)? {
-            Some(value) if !value.is_empty() => Ok(value),
-            Some(_) | None => Err(DecodeError::Missing(name)),
-        }
-    }
-
-    fn message_id(&self, name: &'static str) -> Result<MessageId, DecodeError> {
-        let found = self.required(name)?;
-        let id = Uuid::parse_str(found).map_err(|_| DecodeError::Wrong {
-            name,
-            found: format!("{found:?}"),
-            expected: "a UUID",
-        })?;
-        Ok(MessageId::from(id))
     }
 }
 

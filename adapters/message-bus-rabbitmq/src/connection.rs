@@ -32,8 +32,8 @@ enum SettingsError {
     // The parser's own words may repeat the URL, and with it the password.
     #[error("bus.rabbitmq.url is no AMQP URL")]
     Url,
-    #[error("bus.rabbitmq.prefetch must be at least 1")]
-    Prefetch,
+    #[error("bus.rabbitmq.{0} must be at least 1")]
+    Zero(&'static str),
 }
 
 /// What every connection of a service has in common.
@@ -53,8 +53,12 @@ impl Connector {
         topology: &Topology,
         partitions: Partitions,
     ) -> Result<Self, Error> {
-        if settings.prefetch == 0 {
-            return Err(Error::Refused(SettingsError::Prefetch.into()));
+        let counts = [
+            ("prefetch", settings.prefetch),
+            ("batch_messages", settings.batch_messages),
+        ];
+        if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
+            return Err(Error::Refused(SettingsError::Zero(name).into()));
         }
         let mut uri: AMQPUri = settings
             .url
@@ -122,8 +126,15 @@ mod tests {
     }
 
     #[test]
-    fn a_prefetch_without_bound_is_refused() {
+    fn counts_of_nothing_are_refused() {
         let refused = connector("amqp://127.0.0.1", 0).map(|_| ());
+        assert!(matches!(refused, Err(Error::Refused(_))));
+        let settings = Settings {
+            batch_messages: 0,
+            ..Settings::default()
+        };
+        let topology = message_bus::contract::topology();
+        let refused = Connector::new(&settings, &topology, Partitions::default());
         assert!(matches!(refused, Err(Error::Refused(_))));
     }
 

@@ -1,16 +1,21 @@
 //! A message bus over RabbitMQ: one quorum queue for each service and partition, with a single
-//! active consumer, and messages as CloudEvents 1.0 in AMQP binary mode.
+//! active consumer, and messages as CloudEvents 1.0: one by one in AMQP binary mode, or several to the same
+//! queue in the batch format.
 //!
 //! It never relies on the broker for anything but keeping what it confirmed: no delivery limit, no
 //! time to live and no dead-letter exchange decides over a message. Start with [`RabbitMqBus`]; what
-//! is declared at the broker is in `declaration.rs`, and the headers are in `cloud_event.rs`.
+//! is declared at the broker is in `declaration.rs`, the headers are in `cloud_event.rs`, and what goes out
+//! together is said in `parcels.rs`.
 
 mod backoff;
+mod batch;
 mod bus;
 mod cloud_event;
 mod connection;
 mod declaration;
 mod ledger;
+mod parcels;
+mod parts;
 mod publisher;
 mod session;
 mod settings;

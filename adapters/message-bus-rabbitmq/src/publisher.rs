@@ -4,19 +4,17 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use contracts::{Envelope, Kind, Partitions, Topology};
+use contracts::{Envelope, Partitions, Topology};
 use futures::poll;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::types::{ShortString, ShortStringError};
-use lapin::{BasicProperties, Channel, Confirmation, Connection};
+use lapin::{Channel, Confirmation, Connection};
 use message_bus::{Error, Publisher};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::Settings;
 use crate::backoff::Backoff;
-use crate::cloud_event;
 use crate::connection::{ConnectError, Connector};
-use crate::declaration::{EVENTS, INPUTS, queue_name};
+use crate::parcels::{Packing, Parcel};
 
 /// Why a batch is not known to be kept.
 #[derive(Debug, thiserror::Error)]
@@ -39,22 +37,11 @@ enum PublishError {
     NotYet,
 }
 
-/// Why a message can never be published.
-#[derive(Debug, thiserror::Error)]
-enum Unpublishable {
-    #[error("nobody receives the command {0}")]
-    NoReceiver(String),
-    #[error("a name is too long for AMQP")]
-    TooLong(#[from] ShortStringError),
-}
-
 /// Publishes to the broker over one channel. Batches go out one after another.
 #[derive(Debug)]
 pub(crate) struct RabbitMqPublisher {
     connector: Arc<Connector>,
-    topology: Topology,
-    partitions: Partitions,
-    publish_events: bool,
+    packing: Packing,
     confirm_timeout: Duration,
     state: tokio::sync::Mutex<State>,
     /// The connection in use, to ask over without waiting for a batch to end.
@@ -82,16 +69,6 @@ struct Line {
     channel: Channel,
 }
 
-/// One message on its way to one exchange.
-struct Copy<'a> {
-    exchange: &'static str,
-    routing_key: ShortString,
-    /// Whether it must find a queue.
-    mandatory: bool,
-    properties: BasicProperties,
-    body: &'a [u8],
-}
-
 impl RabbitMqPublisher {
     pub(crate) fn new(
         connector: Arc<Connector>,
@@ -101,9 +78,12 @@ impl RabbitMqPublisher {
     ) -> Self {
         Self {
             connector,
-            topology,
-            partitions,
-            publish_events: settings.publish_events,
+            packing: Packing {
+                topology,
+                partitions,
+                publish_events: settings.publish_events,
+                most_together: usize::from(settings.batch_messages),
+            },
             confirm_timeout: settings.confirm_timeout(),
             state: tokio::sync::Mutex::new(State {
                 line: None,
@@ -178,57 +158,19 @@ impl RabbitMqPublisher {
             }
         }
     }
-
-    /// Where each message goes, in order.
-    fn copies<'a>(&self, messages: &'a [Envelope]) -> Result<Vec<Copy<'a>>, Unpublishable> {
-        let mut copies = Vec::with_capacity(messages.len());
-        for message in messages {
-            let properties = cloud_event::encode(message)?;
-            let body = message.data.get().as_bytes();
-            let before = copies.len();
-            let partition = self.partitions.of(&message.subject);
-            for receiver in self.topology.receivers(message) {
-                copies.push(Copy {
-                    exchange: INPUTS,
-                    routing_key: ShortString::try_new(queue_name(&receiver.name, partition))?,
-                    mandatory: true,
-                    properties: properties.clone(),
-                    body,
-                });
-            }
-            match &message.kind {
-                Kind::Command { .. } if copies.len() == before => {
-                    return Err(Unpublishable::NoReceiver(message.type_name.clone()));
-                }
-                Kind::Event if self.publish_events => copies.push(Copy {
-                    exchange: EVENTS,
-                    routing_key: ShortString::try_new(format!(
-                        "{}.{}",
-                        message.source, message.type_name
-                    ))?,
-                    mandatory: false,
-                    properties,
-                    body,
-                }),
-                Kind::Command { .. } | Kind::Event => {}
-            }
-        }
-        Ok(copies)
-    }
 }
 
 #[async_trait]
 impl Publisher for RabbitMqPublisher {
     async fn publish(&self, messages: &[Envelope]) -> Result<(), Error> {
-        let copies = self
-            .copies(messages)
-            .map_err(|error| Error::Refused(error.into()))?;
-        if copies.is_empty() {
+        let packed = self.packing.pack(messages);
+        let parcels = packed.map_err(|error| Error::Refused(error.into()))?;
+        if parcels.is_empty() {
             return Ok(());
         }
         let mut state = self.state.lock().await;
         let line = self.line(&mut state).await?;
-        let sent = timeout(self.confirm_timeout, line.send(copies))
+        let sent = timeout(self.confirm_timeout, line.send(parcels))
             .await
             .unwrap_or(Err(PublishError::TimedOut(self.confirm_timeout)));
         match sent {
@@ -275,11 +217,11 @@ impl Line {
         self.connection.status().connected() && self.channel.status().connected()
     }
 
-    async fn send(&self, copies: Vec<Copy<'_>>) -> Result<(), PublishError> {
-        let published = copies.len();
+    async fn send(&self, parcels: Vec<Parcel>) -> Result<(), PublishError> {
+        let published = parcels.len();
         let mut sending = Vec::with_capacity(published);
-        for copy in copies {
-            let mut one = Box::pin(futures::future::maybe_done(self.publish(copy)));
+        for parcel in parcels {
+            let mut one = Box::pin(futures::future::maybe_done(self.publish(parcel)));
             // The first poll hands the frames to the client's writer, in order and without waiting
             // for it, so that the whole batch goes out in few writes.
             let _ = poll!(&mut one);
@@ -306,18 +248,18 @@ impl Line {
         }
     }
 
-    async fn publish(&self, copy: Copy<'_>) -> Result<Confirmation, lapin::Error> {
+    async fn publish(&self, parcel: Parcel) -> Result<Confirmation, lapin::Error> {
         let options = BasicPublishOptions {
-            mandatory: copy.mandatory,
+            mandatory: parcel.mandatory,
             immediate: false,
         };
         self.channel
             .basic_publish(
-                copy.exchange.into(),
-                copy.routing_key,
+                parcel.exchange.into(),
+                parcel.routing_key,
                 options,
-                copy.body,
-                copy.properties,
+                &parcel.body,
+                parcel.properties,
             )
             .await?
             .await

@@ -1,24 +1,27 @@
 //! The consumers of one connection: what they deliver, and what is answered.
 
+use std::collections::VecDeque;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use contracts::{Partitions, ServiceName};
+use contracts::{Envelope, Partitions, ServiceName};
 use futures::{Stream, poll};
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection, Consumer};
-use message_bus::{Delivery, Receipt};
+use message_bus::{Delivery, Receipt, Unreadable};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
+use crate::batch;
 use crate::cloud_event;
 use crate::connection::{ConnectError, Connector};
 use crate::declaration::queue_name;
 use crate::ledger::Ledger;
+use crate::parts::Parts;
 use crate::unreadable::unreadable;
 
 /// How long a parting word may take.
@@ -52,6 +55,9 @@ pub(crate) struct Session {
     /// The consumer that is asked first; each in turn, so that none is left waiting.
     turn: usize,
     ledger: Ledger,
+    parts: Parts,
+    /// What came with others in one delivery, and has not been taken yet.
+    waiting: VecDeque<Delivery>,
     began: Instant,
 }
 
@@ -71,6 +77,8 @@ impl Session {
             consumers: Vec::new(),
             turn: 0,
             ledger: Ledger::default(),
+            parts: Parts::default(),
+            waiting: VecDeque::new(),
             began: Instant::now(),
         };
         // Not global: it counts for each consumer that is started after it.
@@ -99,53 +107,58 @@ impl Session {
         self.began
     }
 
-    /// All that is there, at most `max`; waits until there is something. Takes a delivery out only
+    /// All that is there, at most `max`; waits until there is something. Takes a message out only
     /// in the poll that returns it, so that a caller who stops polling loses nothing.
     pub(crate) fn poll_receive(
         &mut self,
         cx: &mut Context<'_>,
         max: usize,
     ) -> Poll<Result<Vec<Delivery>, SessionEnd>> {
-        let mut batch = Vec::new();
         let count = self.consumers.len();
         for nth in 0..count {
             let index = (self.turn + nth) % count;
-            while batch.len() < max {
+            while self.waiting.len() < max {
                 match self.poll_consumer(cx, index) {
-                    Poll::Ready(delivery) => batch.push(delivery?),
+                    Poll::Ready(came) => came?,
                     Poll::Pending => break,
                 }
             }
         }
-        if batch.is_empty() {
+        if self.waiting.is_empty() {
             return Poll::Pending;
         }
         self.turn = (self.turn + 1) % count;
-        Poll::Ready(Ok(batch))
+        let batch = self.waiting.drain(..max.min(self.waiting.len()));
+        Poll::Ready(Ok(batch.collect()))
     }
 
+    /// Takes in a delivery, with all the messages that are in it.
     fn poll_consumer(
         &mut self,
         cx: &mut Context<'_>,
         index: usize,
-    ) -> Poll<Result<Delivery, SessionEnd>> {
+    ) -> Poll<Result<(), SessionEnd>> {
         let consumer = &mut self.consumers[index];
         let Some(delivery) = ready!(Pin::new(&mut *consumer).poll_next(cx)) else {
             return Poll::Ready(Err(SessionEnd::Cancelled(consumer.queue().to_string())));
         };
         let delivery = delivery?;
-        let message = cloud_event::decode(&delivery.properties, &delivery.data)
-            .map_err(|error| unreadable(&delivery.properties, &delivery.data, &error));
-        let receipt = Receipt {
-            session: self.number,
-            number: delivery.delivery_tag,
-        };
-        Poll::Ready(Ok(Delivery { receipt, message }))
+        let messages = messages(&delivery);
+        let numbers = self.parts.begin(delivery.delivery_tag, messages.len());
+        let session = self.number;
+        let deliveries = numbers.zip(messages).map(|(number, message)| Delivery {
+            receipt: Receipt { session, number },
+            message,
+        });
+        self.waiting.extend(deliveries);
+        Poll::Ready(Ok(()))
     }
 
     /// Acknowledges what was delivered in this session.
     pub(crate) async fn acknowledge(&mut self, receipts: &[Receipt]) -> Result<(), SessionEnd> {
-        let told = self.ledger.finish(tags(self.number, receipts));
+        let told = self
+            .ledger
+            .finish(self.parts.finish(numbers(self.number, receipts)));
         let through = told.through.map(|tag| (tag, true));
         let single = told.single.into_iter().map(|tag| (tag, false));
         let acks = through
@@ -161,7 +174,9 @@ impl Session {
             multiple: false,
             requeue: true,
         };
-        let tags = self.ledger.give_back(tags(self.number, receipts));
+        let tags = self
+            .ledger
+            .give_back(self.parts.give_back(numbers(self.number, receipts)));
         write_all(
             tags.into_iter()
                 .map(|tag| self.channel.basic_nack(tag, options)),
@@ -188,7 +203,18 @@ impl Drop for Session {
     }
 }
 
-fn tags(session: u64, receipts: &[Receipt]) -> impl Iterator<Item = u64> {
+/// What is in a delivery: a message, or a batch of them.
+fn messages(delivery: &lapin::message::Delivery) -> Vec<Result<Envelope, Unreadable>> {
+    let (properties, body) = (&delivery.properties, &*delivery.data);
+    let read = if batch::is_batch(properties) {
+        batch::decode(body)
+    } else {
+        cloud_event::decode(properties, body).map(|message| vec![Ok(message)])
+    };
+    read.unwrap_or_else(|error| vec![Err(unreadable(properties, body, &error))])
+}
+
+fn numbers(session: u64, receipts: &[Receipt]) -> impl Iterator<Item = u64> {
     receipts
         .iter()
         .filter(move |receipt| receipt.session == session)

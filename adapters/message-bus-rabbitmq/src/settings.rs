@@ -21,8 +21,11 @@ pub struct Settings {
     pub client_certificate: Option<PathBuf>,
     /// The PEM file of its private key.
     pub client_key: Option<PathBuf>,
-    /// How many unacknowledged messages a subscription may hold for each partition, at least 1.
+    /// How many unacknowledged deliveries a subscription may hold for each partition, at least 1.
     pub prefetch: u16,
+    /// How many messages to the same queue may go out as one, at least 1. They do when there is a
+    /// backlog; whoever binds a queue to `longhaul.events` gets batches as well, unless it is 1.
+    pub batch_messages: u16,
     /// Whether events also go to the exchange `longhaul.events`, for other programs. It is a setting of
     /// the bus as a whole, and set by whoever reads that.
     #[serde(skip, default = "yes")]
@@ -47,6 +50,7 @@ impl Default for Settings {
             client_certificate: None,
             client_key: None,
             prefetch: 256,
+            batch_messages: 50,
             publish_events: true,
             confirm_timeout_ms: 10_000,
             connect_timeout_ms: 10_000,
