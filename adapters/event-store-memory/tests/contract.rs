@@ -7,31 +7,47 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use contracts::Partitions;
 use event_store::contract::{Harness, HeldAppend};
-use event_store::{Append, Appended, Error, EventStore};
+use event_store::{Append, Appended, Error, EventStore, SharedReads};
 use event_store_memory::MemoryEventStore;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-struct Memory(Arc<MemoryEventStore>);
+/// The store, and what shares its reads where that is tested.
+struct Memory {
+    inner: Arc<MemoryEventStore>,
+    store: Arc<dyn EventStore>,
+}
 
 async fn memory() -> Memory {
-    Memory(Arc::new(MemoryEventStore::new(Partitions::default())))
+    let inner = Arc::new(MemoryEventStore::new(Partitions::default()));
+    Memory {
+        store: inner.clone(),
+        inner,
+    }
+}
+
+async fn shared() -> Memory {
+    let memory = memory().await;
+    Memory {
+        store: Arc::new(SharedReads::of(memory.store)),
+        ..memory
+    }
 }
 
 #[async_trait]
 impl Harness for Memory {
     fn store(&self) -> Arc<dyn EventStore> {
-        self.0.clone()
+        self.store.clone()
     }
 
     async fn open_again(&self) -> Arc<dyn EventStore> {
-        self.0.clone()
+        self.store.clone()
     }
 
     async fn hold_append(&self, append: Append) -> Box<dyn HeldAppend> {
         let (reached, has_reached) = oneshot::channel();
         let (release, released) = oneshot::channel();
-        let store = self.0.clone();
+        let store = self.inner.clone();
         let append =
             tokio::spawn(async move { store.append_held(&[append], reached, released).await });
         has_reached.await.unwrap();
@@ -56,4 +72,14 @@ impl HeldAppend for Held {
     }
 }
 
-event_store::event_store_contract!(memory);
+mod of_the_store {
+    use super::memory;
+
+    event_store::event_store_contract!(memory);
+}
+
+mod of_shared_reads {
+    use super::shared;
+
+    event_store::event_store_contract!(shared);
+}

@@ -56,6 +56,7 @@ impl Connector {
         let counts = [
             ("prefetch", settings.prefetch),
             ("batch_messages", settings.batch_messages),
+            ("batch_events", settings.batch_events),
         ];
         if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
             return Err(Error::Refused(SettingsError::Zero(name).into()));

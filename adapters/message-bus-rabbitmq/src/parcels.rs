@@ -40,7 +40,10 @@ pub(crate) struct Packing {
     pub(crate) topology: Topology,
     pub(crate) partitions: Partitions,
     pub(crate) publish_events: bool,
-    pub(crate) most_together: usize,
+    /// To a service at once.
+    pub(crate) most_messages: usize,
+    /// To others at once.
+    pub(crate) most_events: usize,
 }
 
 /// Messages that go to the same place, in their order.
@@ -77,7 +80,9 @@ impl Packing {
                 is_received = true;
                 let queue = queue_name(&receiver.name, partition);
                 match open.get(&queue) {
-                    Some(place) if self.has_room(&all[*place], message) => all[*place].add(message),
+                    Some(place) if all[*place].has_room(message, self.most_messages) => {
+                        all[*place].add(message);
+                    }
                     Some(_) | None => {
                         open.insert(queue.clone(), all.len());
                         all.push(Together::beginning_with(message, INPUTS, queue));
@@ -108,7 +113,7 @@ impl Packing {
             for event in others {
                 let is_same = event.type_name == first.type_name && event.source == first.source;
                 let is_next = is_same && !waiting.contains(&*event.subject);
-                if is_next && self.has_room(&together, event) {
+                if is_next && together.has_room(event, self.most_events) {
                     together.add(event);
                 } else {
                     waiting.insert(&event.subject);
@@ -119,11 +124,6 @@ impl Packing {
             rest = left;
         }
         all
-    }
-
-    fn has_room(&self, together: &Together<'_>, message: &Envelope) -> bool {
-        together.messages.len() < self.most_together
-            && together.bytes + message.data.get().len() <= MAX_BYTES
     }
 }
 
@@ -137,6 +137,10 @@ impl<'a> Together<'a> {
         };
         together.add(message);
         together
+    }
+
+    fn has_room(&self, message: &Envelope, most: usize) -> bool {
+        self.messages.len() < most && self.bytes + message.data.get().len() <= MAX_BYTES
     }
 
     fn add(&mut self, message: &'a Envelope) {
@@ -180,7 +184,8 @@ mod tests {
             topology: topology(),
             partitions: Partitions::default(),
             publish_events: true,
-            most_together,
+            most_messages: most_together,
+            most_events: most_together,
         }
     }
 

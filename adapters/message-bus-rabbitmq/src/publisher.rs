@@ -82,7 +82,8 @@ impl RabbitMqPublisher {
                 topology,
                 partitions,
                 publish_events: settings.publish_events,
-                most_together: usize::from(settings.batch_messages),
+                most_messages: settings.batch_messages.into(),
+                most_events: settings.batch_events.into(),
             },
             confirm_timeout: settings.confirm_timeout(),
             state: tokio::sync::Mutex::new(State {

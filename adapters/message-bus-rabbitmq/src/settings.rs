@@ -23,9 +23,12 @@ pub struct Settings {
     pub client_key: Option<PathBuf>,
     /// How many unacknowledged deliveries a subscription may hold for each partition, at least 1.
     pub prefetch: u16,
-    /// How many messages to the same queue may go out as one, at least 1. They do when there is a
-    /// backlog; whoever binds a queue to `longhaul.events` gets batches as well, unless it is 1.
+    /// How many messages to the same queue of a service may go out as one, at least 1. They do when
+    /// there is a backlog.
     pub batch_messages: u16,
+    /// The same for events of one type to the exchange `longhaul.events`: at 1, whoever reads them need
+    /// not know the batch format of CloudEvents.
+    pub batch_events: u16,
     /// Whether events also go to the exchange `longhaul.events`, for other programs. It is a setting of
     /// the bus as a whole, and set by whoever reads that.
     #[serde(skip, default = "yes")]
@@ -49,8 +52,9 @@ impl Default for Settings {
             ca_certificate: None,
             client_certificate: None,
             client_key: None,
-            prefetch: 256,
+            prefetch: 64,
             batch_messages: 50,
+            batch_events: 50,
             publish_events: true,
             confirm_timeout_ms: 10_000,
             connect_timeout_ms: 10_000,
@@ -80,7 +84,7 @@ mod tests {
     #[test]
     fn everything_has_a_default() {
         let settings: Settings = serde_json::from_str("{}").unwrap();
-        assert_eq!(settings.prefetch, 256);
+        assert_eq!(settings.prefetch, 64);
         assert!(settings.publish_events);
         assert_eq!(settings.confirm_timeout(), Duration::from_secs(10));
     }

@@ -118,6 +118,40 @@ async fn an_outsider_gets_each_event_once_and_no_command() {
 }
 
 #[tokio::test]
+async fn events_of_one_type_come_together_where_that_is_set_and_else_each_by_itself() {
+    for (batch_events, expected) in [(1, [1, 1, 1]), (2, [2, 1, 0])] {
+        let host = virtual_host().await;
+        let bus = bus_with(&Settings {
+            batch_events,
+            ..settings(host.url())
+        });
+        bus.ping().await.unwrap();
+        let (_connection, channel) = support::channel(host.url()).await;
+        let mut all = outsider(&channel, "#").await;
+        let sent = ["A", "B", "C"].map(|subject| event("Unheard", subject, 1));
+        publish(&*bus, &sent).await;
+        let mut found = Vec::new();
+        for count in expected.into_iter().filter(|count| *count > 0) {
+            let came = next(&mut all).await;
+            if count == 1 {
+                found.push(header(&came, "cloudEvents_id").to_owned());
+                continue;
+            }
+            let content_type = came.properties.content_type().as_ref().unwrap();
+            assert_eq!(content_type.as_str(), "application/cloudevents-batch+json");
+            let events: Vec<Value> = serde_json::from_slice(&came.data).unwrap();
+            assert_eq!(events.len(), count);
+            found.extend(
+                events
+                    .iter()
+                    .map(|event| event["id"].as_str().unwrap().to_owned()),
+            );
+        }
+        assert_eq!(found, sent.map(|event| event.id.to_string()));
+    }
+}
+
+#[tokio::test]
 async fn nothing_reaches_an_outsider_when_events_are_not_published() {
     let host = virtual_host().await;
     let silent = bus_with(&Settings {

@@ -160,7 +160,7 @@ pub struct Append {
 }
 
 /// A position in each of some partitions of one log.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Cursor(BTreeMap<Partition, Position>);
 

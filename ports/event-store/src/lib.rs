@@ -6,6 +6,7 @@
 pub mod contract;
 mod entry;
 mod outgoing;
+mod shared_reads;
 mod stream;
 mod wake_up;
 
@@ -17,6 +18,7 @@ pub use entry::{
     Visibility,
 };
 pub use outgoing::outgoing;
+pub use shared_reads::SharedReads;
 pub use stream::{InvalidStreamName, Position, StreamKind, StreamName, Version};
 pub use wake_up::{WakeUp, WakeUps};
 
