@@ -12,8 +12,9 @@ use serde::Serialize;
 
 /// Starts many shipments at fixed times, follows them until they finish, and reports how fast both went.
 ///
-/// Each worker starts its shipments on a schedule fixed in advance. When the service is slow, the worker catches up
-/// instead of sending less, and latency is measured from the time each start was due: waiting is not left out.
+/// Shipments are started on a schedule fixed in advance, at even intervals. When the service is slow, a worker
+/// catches up instead of sending less, and latency is measured from the time each start was due: waiting is not
+/// left out. With --rate, a worker does not even wait for the answer to one start before it sends the next.
 ///
 /// The exit code is 0 only if every start was accepted and every shipment finished as its id says: last character 1
 /// or 2 fails, 3 fails and is completed a little later, anything else is completed.
@@ -39,7 +40,7 @@ pub(crate) struct Arguments {
     #[serde(skip)]
     pub(crate) ca_certificate: Option<PathBuf>,
 
-    /// How many workers start shipments side by side; their schedules are spread evenly over one delay
+    /// How many workers start shipments side by side; they take turns in the schedule
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) workers: u32,
 
@@ -51,6 +52,15 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 50)]
     pub(crate) delay_ms: u64,
 
+    /// Open loop: so many starts a second over all workers, at even intervals, whether the ones before are
+    /// answered or not (up to 100 are under way for each worker)
+    #[arg(long, conflicts_with = "delay_ms", value_parser = rate, value_name = "PER_SECOND")]
+    pub(crate) rate: Option<f64>,
+
+    /// With --rate: for how long shipments are started, in seconds, instead of how many
+    #[arg(long, requires = "rate", conflicts_with = "shipments", value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    pub(crate) duration_s: Option<u64>,
+
     /// What the ids ask of the carrier stub
     #[arg(long, value_enum, default_value_t = Outcomes::Success)]
     pub(crate) outcomes: Outcomes,
@@ -59,7 +69,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value_t = Category::International)]
     pub(crate) category: Category,
 
-    /// Repeats the ids of an earlier run (its report names the seed); a store that still has them starts nothing new
+    /// Repeats the ids of an earlier run (its report names the seed); a store that still has them starts nothing new,
+    /// and tells of no endings
     #[arg(long)]
     pub(crate) seed: Option<u64>,
 
@@ -71,14 +82,6 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 600)]
     pub(crate) timeout_s: u64,
 
-    /// Time between two sweeps over the unfinished shipments, in milliseconds
-    #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) poll_interval_ms: u64,
-
-    /// How many status requests may be under way at once
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub(crate) poll_concurrency: u16,
-
     /// How often a start is repeated, with the same id, after a connection error, a 429 or a 503
     #[arg(long, default_value_t = 10)]
     pub(crate) retries: u32,
@@ -87,17 +90,36 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) request_timeout_s: u64,
 
-    /// Also write the report to this file, as JSON
+    /// Also write the report to this file, as JSON, with what happened in each second
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     pub(crate) json: Option<PathBuf>,
+
+    /// Also write the report to this file, as a page with charts for a browser
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub(crate) html: Option<PathBuf>,
+
+    /// Where RabbitMQ's management API is, as http://guest:guest@127.0.0.1:15672: adds how many messages wait
+    #[arg(long, value_name = "URL", value_parser = broker_url)]
+    #[serde(skip)]
+    pub(crate) rabbitmq_management_url: Option<reqwest::Url>,
+
+    /// The virtual host whose queues are counted; without it, those of all that the user may see
+    #[arg(long, requires = "rabbitmq_management_url", value_name = "NAME")]
+    pub(crate) rabbitmq_vhost: Option<String>,
+
+    /// A process of this machine whose memory is to be followed, by its id or its name; may be given repeatedly
+    #[arg(long = "process", value_name = "PID|NAME", action = clap::ArgAction::Append)]
+    pub(crate) processes: Vec<String>,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   load_test                                               10,000 shipments, 200 a second
   load_test --workers 1 --shipments 20 --outcomes mixed   a look at all outcomes
-  load_test --workers 50 --delay-ms 0 --json report.json  as fast as it goes";
+  load_test --workers 50 --delay-ms 0 --json report.json  as fast as it goes
+  load_test --rate 300 --duration-s 60 --html report.html --process longhaul   300 a second, come what may";
 
 /// A token, which is not shown.
 #[derive(Clone)]
@@ -140,8 +162,59 @@ pub(crate) enum Category {
 impl Arguments {
     /// How many shipments all workers start together.
     pub(crate) fn planned(&self) -> u64 {
-        u64::from(self.workers) * u64::from(self.shipments)
+        match (self.rate, self.duration_s) {
+            (Some(rate), Some(seconds)) => ((rate * seconds as f64).round() as u64).max(1),
+            _ => u64::from(self.workers) * u64::from(self.shipments),
+        }
     }
+
+    /// What is started, in a line.
+    pub(crate) fn in_words(&self) -> String {
+        let (workers, shipments) = (self.workers, self.shipments);
+        let starts = match (self.rate, self.duration_s) {
+            (Some(rate), Some(seconds)) => {
+                format!("{rate} shipments/s for {seconds} s, by {workers} workers (open loop)")
+            }
+            (Some(rate), None) => {
+                format!("{workers} workers x {shipments} shipments, {rate}/s over all (open loop)")
+            }
+            (None, _) => {
+                let delay = self.delay_ms;
+                format!("{workers} workers x {shipments} shipments, {delay} ms apart")
+            }
+        };
+        let seed = self.seed.map(|seed| format!(", seed {seed}"));
+        format!(
+            "{starts}; category {}, outcomes {}{}",
+            name(self.category),
+            name(self.outcomes),
+            seed.unwrap_or_default(),
+        )
+    }
+
+    /// How many starts a second the schedule asks for; `None` where there is no schedule.
+    pub(crate) fn scheduled_per_second(&self) -> Option<f64> {
+        let by_delay = f64::from(self.workers) * 1000.0 / self.delay_ms as f64;
+        self.rate.or((self.delay_ms > 0).then_some(by_delay))
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if rate > 0.0 && rate <= 100_000.0 => Ok(rate),
+        _ => Err("a rate is a number above 0, and at most 100000".to_owned()),
+    }
+}
+
+fn broker_url(text: &str) -> Result<reqwest::Url, String> {
+    base_url(text)?;
+    reqwest::Url::parse(text).map_err(|error| error.to_string())
+}
+
+/// The name of a choice on the command line.
+fn name(value: impl ValueEnum) -> String {
+    let value = value.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 /// A base address without the slash at its end.

@@ -1,14 +1,44 @@
 //! Random shipment ids, and what becomes of a shipment according to its id.
 
+use std::fmt;
+
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
 use crate::arguments::{Category, Outcomes};
 
 const LENGTH: usize = 12;
+const LAST: usize = LENGTH - 1;
 const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 const NOT_DOMESTIC: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ023456789";
 const SUCCEEDING: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0456789";
+
+/// The id of a shipment: twelve capital letters and digits, in as little memory.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Id([u8; LENGTH]);
+
+impl Id {
+    /// Reads an id such as this program gives; that of any other shipment may be `None`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        text.as_bytes().try_into().ok().map(Self)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
 
 /// An endless supply of ids for one worker.
 pub(crate) struct Ids {
@@ -37,7 +67,7 @@ impl Ids {
     }
 
     /// The next id: twelve characters of `A-Z0-9`.
-    pub(crate) fn next(&mut self) -> String {
+    pub(crate) fn next(&mut self) -> Id {
         let domestic = match self.category {
             Category::Domestic => true,
             Category::International => false,
@@ -47,21 +77,19 @@ impl Ids {
             Outcomes::Success => SUCCEEDING,
             Outcomes::Mixed => ALPHABET,
         };
-        let mut id = String::with_capacity(LENGTH);
-        id.push(if domestic {
-            '1'
-        } else {
-            self.one_of(NOT_DOMESTIC)
-        });
-        while id.len() < LENGTH - 1 {
-            id.push(self.one_of(ALPHABET));
-        }
-        id.push(self.one_of(last));
-        id
+        let first = match domestic {
+            true => b"1",
+            false => NOT_DOMESTIC,
+        };
+        Id(std::array::from_fn(|place| match place {
+            0 => self.one_of(first),
+            LAST => self.one_of(last),
+            _ => self.one_of(ALPHABET),
+        }))
     }
 
-    fn one_of(&mut self, characters: &[u8]) -> char {
-        char::from(characters[self.random.random_range(0..characters.len())])
+    fn one_of(&mut self, characters: &[u8]) -> u8 {
+        characters[self.random.random_range(0..characters.len())]
     }
 }
 
@@ -78,11 +106,11 @@ pub(crate) enum Expected {
 
 impl Expected {
     /// Reads the last character, as the carrier stub does.
-    pub(crate) fn of(id: &str) -> Self {
-        match id.as_bytes().last() {
-            Some(b'1' | b'2') => Self::Failed,
-            Some(b'3') => Self::CompletedAfterFailure,
-            Some(_) | None => Self::Completed,
+    pub(crate) fn of(id: Id) -> Self {
+        match id.0[LAST] {
+            b'1' | b'2' => Self::Failed,
+            b'3' => Self::CompletedAfterFailure,
+            _ => Self::Completed,
         }
     }
 }
@@ -93,7 +121,7 @@ mod tests {
 
     use super::*;
 
-    fn ids(seed: u64, outcomes: Outcomes, category: Category) -> Vec<String> {
+    fn ids(seed: u64, outcomes: Outcomes, category: Category) -> Vec<Id> {
         Ids::for_workers(2, seed, outcomes, category)
             .iter_mut()
             .flat_map(|worker| (0..2000).map(|_| worker.next()).collect::<Vec<_>>())
@@ -104,8 +132,9 @@ mod tests {
     fn an_id_is_twelve_capital_letters_and_digits_and_none_comes_twice() {
         let ids = ids(1, Outcomes::Mixed, Category::Mixed);
         for id in &ids {
-            assert_eq!(id.len(), 12, "{id}");
-            assert!(id.bytes().all(|byte| ALPHABET.contains(&byte)), "{id}");
+            assert_eq!(id.as_str().len(), 12, "{id}");
+            assert!(id.0.iter().all(|byte| ALPHABET.contains(byte)), "{id}");
+            assert_eq!(Id::parse(id.as_str()), Some(*id));
         }
         assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
     }
@@ -115,7 +144,7 @@ mod tests {
         let expected = |outcomes| {
             ids(2, outcomes, Category::Mixed)
                 .iter()
-                .map(|id| Expected::of(id))
+                .map(|id| Expected::of(*id))
                 .collect::<Vec<_>>()
         };
         let success = expected(Outcomes::Success);
@@ -131,7 +160,7 @@ mod tests {
         let domestic = |category| {
             ids(3, Outcomes::Success, category)
                 .iter()
-                .filter(|id| id.starts_with('1'))
+                .filter(|id| id.as_str().starts_with('1'))
                 .count()
         };
         assert_eq!(domestic(Category::Domestic), 4000);
@@ -141,14 +170,16 @@ mod tests {
 
     #[test]
     fn the_outcome_is_read_from_the_last_character() {
-        assert_eq!(Expected::of("AAAAAAAAAAA1"), Expected::Failed);
-        assert_eq!(Expected::of("AAAAAAAAAAA2"), Expected::Failed);
-        assert_eq!(
-            Expected::of("AAAAAAAAAAA3"),
-            Expected::CompletedAfterFailure
-        );
-        assert_eq!(Expected::of("123123123124"), Expected::Completed);
-        assert_eq!(Expected::of("AAAAAAAAAAAA"), Expected::Completed);
+        for (last, expected) in [
+            ('1', Expected::Failed),
+            ('2', Expected::Failed),
+            ('3', Expected::CompletedAfterFailure),
+            ('4', Expected::Completed),
+            ('A', Expected::Completed),
+        ] {
+            let id = Id::parse(&format!("12312312312{last}")).unwrap();
+            assert_eq!(Expected::of(id), expected, "{id}");
+        }
     }
 
     #[test]

@@ -1,33 +1,22 @@
 //! The workers: they start shipments on a schedule fixed in advance.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use hdrhistogram::Histogram;
 use reqwest::{Client, StatusCode};
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::Arguments;
-use crate::ids::Ids;
+use crate::board::Board;
+use crate::ids::{Id, Ids};
+use crate::measure::{Causes, count, latencies, record};
 use crate::progress::Progress;
-
-/// How often each cause was met.
-pub(crate) type Causes = BTreeMap<String, u64>;
-
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
-/// A shipment whose start was accepted.
-#[derive(Clone, Debug)]
-pub(crate) struct Started {
-    pub(crate) id: String,
-    /// When its start was due, whenever it was sent.
-    pub(crate) intended: Instant,
-}
+use crate::refusal::{Pause, Refusal};
+use crate::schedule::Schedule;
 
 /// What became of all starts.
 #[derive(Debug)]
@@ -59,184 +48,150 @@ impl Default for Starts {
     }
 }
 
-/// A histogram of microseconds up to a day, exact to a thousandth.
-pub(crate) fn latencies() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, 24 * 60 * 60 * 1_000_000, 3)
-        .expect("these bounds and digits are within what the histogram allows")
-}
-
-/// Records a time; one beyond a day counts as a day.
-pub(crate) fn record(histogram: &mut Histogram<u64>, time: Duration) {
-    histogram.saturating_record(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
-}
-
-/// Adds one to the count of a cause.
-pub(crate) fn count(causes: &mut Causes, cause: String) {
-    *causes.entry(cause).or_default() += 1;
-}
-
-/// Runs all workers to their end, or until `stop`; each accepted start is passed on to `started`.
+/// Runs all workers to their end, or until `stop`; each start is entered on the board.
 ///
 /// A request under way at the stop is abandoned, and counts as neither accepted nor failed.
 pub(crate) async fn start_all(
     client: &Client,
     arguments: &Arguments,
-    seed: u64,
-    started: UnboundedSender<Started>,
+    begin: Instant,
+    board: &Arc<Board>,
     stop: &CancellationToken,
     progress: &Progress,
 ) -> Starts {
     let starts = Arc::new(Mutex::new(Starts::default()));
-    let begin = Instant::now();
-    let delay = Duration::from_millis(arguments.delay_ms);
+    let schedule = Schedule::of(arguments);
     let ids = Ids::for_workers(
         arguments.workers,
-        seed,
+        arguments.seed.unwrap_or_default(),
         arguments.outcomes,
         arguments.category,
     );
-
     let mut workers = JoinSet::new();
-    for (number, mut ids) in (0..arguments.workers).zip(ids) {
+    for (number, ids) in (0..arguments.workers).zip(ids) {
         let worker = Worker {
             client: client.clone(),
             url: arguments.url.clone(),
             retries: arguments.retries,
+            waits: !arguments.no_wait,
             starts: Arc::clone(&starts),
+            board: Arc::clone(board),
         };
-        let started = started.clone();
         let stop = stop.clone();
         let bar = progress.starts.clone();
-        let shipments = arguments.shipments;
-        // Spread over one delay, so that the workers together send evenly and not in bursts.
-        let first_due = begin + delay * number / arguments.workers;
         workers.spawn(async move {
-            for turn in 0..shipments {
-                // Without a delay there is no schedule: each start is due when the one before it is done.
-                let due = (!delay.is_zero()).then(|| first_due + delay * turn);
-                let start = worker.start(ids.next(), due);
-                let Some(outcome) = stop.run_until_cancelled(start).await else {
-                    break;
-                };
-                bar.inc(1);
-                if let Some(shipment) = outcome {
-                    // Nobody listens if nobody waits for the finishes.
-                    started.send(shipment).ok();
-                }
-            }
+            let done = || bar.inc(1);
+            let starting = worker.start_each(ids, schedule, number, begin, done);
+            stop.run_until_cancelled(starting).await;
         });
     }
-    // The watcher ends when the last sender is gone.
-    drop(started);
     while let Some(ended) = workers.join_next().await {
         ended.expect("a worker does not panic");
     }
-    std::mem::take(&mut starts.lock().expect(NOT_POISONED))
+    std::mem::take(&mut lock(&starts))
 }
 
-const NOT_POISONED: &str = "nothing panics while it holds the numbers";
+fn lock(starts: &Mutex<Starts>) -> MutexGuard<'_, Starts> {
+    starts.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 struct Worker {
     client: Client,
     url: String,
     retries: u32,
+    /// Whether the shipments are followed to their end.
+    waits: bool,
     starts: Arc<Mutex<Starts>>,
+    board: Arc<Board>,
 }
 
 impl Worker {
-    /// Starts one shipment at its time, or at once if that has passed, and repeats what may succeed later.
+    /// Starts each shipment at its time, or at once if that has passed.
     ///
-    /// A worker waits for the answer before it goes on. What it sends late for this is measured from the time it
+    /// So many may be under way at once. What is sent late, because as many are, is measured from the time it
     /// was due: otherwise a service that stalls would be asked less while it stalls, and look good.
-    async fn start(&self, id: String, due: Option<Instant>) -> Option<Started> {
-        if let Some(due) = due {
-            sleep_until(due).await;
+    async fn start_each(
+        &self,
+        mut ids: Ids,
+        schedule: Schedule,
+        number: u32,
+        begin: Instant,
+        done: impl Fn(),
+    ) {
+        let mut under_way = FuturesUnordered::new();
+        for due in schedule.of_worker(number) {
+            while under_way.len() >= schedule.under_way {
+                under_way.next().await;
+                done();
+            }
+            // Without a schedule each start is due when there is room for it.
+            let due = due.map(|due| begin + due);
+            let mut waiting = std::pin::pin!(async {
+                if let Some(due) = due {
+                    sleep_until(due).await;
+                }
+            });
+            loop {
+                tokio::select! {
+                    biased;
+                    () = &mut waiting => break,
+                    Some(()) = under_way.next() => done(),
+                }
+            }
+            let id = ids.next();
+            under_way.push(self.start(id, due));
         }
+        while under_way.next().await.is_some() {
+            done();
+        }
+    }
+
+    /// Starts one shipment, and repeats what may succeed later.
+    async fn start(&self, id: Id, due: Option<Instant>) {
         let sent = Instant::now();
         let intended = due.unwrap_or(sent);
+        self.board.sending(id, intended);
         {
-            let mut starts = self.starts.lock().expect(NOT_POISONED);
+            let mut starts = lock(&self.starts);
             starts.first_sent = Some(starts.first_sent.map_or(sent, |first| first.min(sent)));
         }
-
-        let mut pause = FIRST_PAUSE;
+        let mut pause = Pause::default();
         let mut retries_left = self.retries;
         loop {
-            match self.post(&id).await {
+            match self.post(id).await {
                 Ok(()) => {
                     let accepted = Instant::now();
-                    let mut starts = self.starts.lock().expect(NOT_POISONED);
+                    self.board.accepted(id, accepted, self.waits);
+                    let mut starts = lock(&self.starts);
                     starts.accepted += 1;
                     record(&mut starts.from_intended, accepted - intended);
                     record(&mut starts.from_send, accepted - sent);
                     starts.last_accepted = starts.last_accepted.max(Some(accepted));
-                    return Some(Started { id, intended });
+                    return;
                 }
                 Err(refusal) if refusal.transient && retries_left > 0 => {
                     retries_left -= 1;
-                    count(
-                        &mut self.starts.lock().expect(NOT_POISONED).retried,
-                        refusal.cause,
-                    );
-                    sleep(pause).await;
-                    pause = LONGEST_PAUSE.min(pause * 2);
+                    count(&mut lock(&self.starts).retried, refusal.cause);
+                    sleep(pause.next()).await;
                 }
                 Err(refusal) => {
-                    count(
-                        &mut self.starts.lock().expect(NOT_POISONED).failed,
-                        refusal.cause,
-                    );
-                    return None;
+                    self.board.refused(id);
+                    count(&mut lock(&self.starts).failed, refusal.cause);
+                    return;
                 }
             }
         }
     }
 
-    async fn post(&self, id: &str) -> Result<(), Refusal> {
-        let answer = self
-            .client
-            .post(format!("{}/{id}", self.url))
-            .send()
-            .await
-            .map_err(|error| Refusal {
-                cause: cause(&error),
-                // A start is idempotent: where the answer got lost, the repetition gets it.
-                transient: true,
-            })?;
+    async fn post(&self, id: Id) -> Result<(), Refusal> {
+        let url = format!("{}/{id}", self.url);
+        let answer = self.client.post(url).send().await?;
         let status = answer.status();
         // Read to the end, so that the connection can be used again; the content does not matter.
         answer.bytes().await.ok();
-        if status == StatusCode::ACCEPTED {
-            return Ok(());
+        match status {
+            StatusCode::ACCEPTED => Ok(()),
+            status => Err(Refusal::of(status)),
         }
-        Err(Refusal {
-            cause: status_cause(status),
-            transient: matches!(
-                status,
-                StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
-            ),
-        })
     }
-}
-
-struct Refusal {
-    cause: String,
-    transient: bool,
-}
-
-/// What the report calls an answer that was not hoped for.
-pub(crate) fn status_cause(status: StatusCode) -> String {
-    format!("status {}", status.as_u16())
-}
-
-/// What the report calls a request without an answer: few and stable words, so that they can be counted.
-pub(crate) fn cause(error: &reqwest::Error) -> String {
-    let cause = if error.is_timeout() {
-        "timed out"
-    } else if error.is_connect() {
-        "cannot connect"
-    } else {
-        "connection lost"
-    };
-    cause.to_owned()
 }

@@ -1,14 +1,31 @@
-//! The numbers of a run, as text and as JSON.
+//! The numbers of a run: as text, as JSON and as a page with charts.
 
-use std::fmt::{self, Display, Formatter};
+mod chart;
+mod html;
+mod text;
+
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::arguments::Arguments;
-use crate::finish::Finishes;
-use crate::load::{Causes, Starts};
+use crate::board::Finishes;
+use crate::finish::Following;
+use crate::load::Starts;
+use crate::measure::{Causes, Percentiles};
+use crate::samples::Samples;
+use crate::series::Second;
+
+pub(crate) use html::html;
+
+/// What a run has measured.
+pub(crate) struct Measured {
+    pub(crate) starts: Starts,
+    /// Absent if the finishes were not waited for.
+    pub(crate) finishes: Option<(Finishes, Following)>,
+    pub(crate) seconds: Vec<Second>,
+    pub(crate) samples: Samples,
+}
 
 /// All that a run measured. Its field names are those of the JSON file.
 #[derive(Clone, Debug, Serialize)]
@@ -20,6 +37,10 @@ pub(crate) struct Report {
     pub(crate) starts: StartNumbers,
     /// Absent if the finishes were not waited for.
     pub(crate) finishes: Option<FinishNumbers>,
+    /// What happened in each second, from the first start that was due.
+    pub(crate) seconds: Vec<Second>,
+    /// What was seen from outside, each second.
+    pub(crate) samples: Samples,
 }
 
 /// Why the run ended.
@@ -56,71 +77,53 @@ pub(crate) struct FinishNumbers {
     pub(crate) completed: u64,
     pub(crate) failed: u64,
     pub(crate) cancelled: u64,
+    pub(crate) needs_attention: u64,
     pub(crate) still_running: u64,
     /// Finished otherwise than the id says.
     pub(crate) unexpected: u64,
+    /// Had finished when they were asked for at the end, although the list had not told of them.
+    pub(crate) not_told: u64,
+    /// Could not be asked for at the end.
+    pub(crate) unknown: u64,
+    pub(crate) unknown_by_cause: Causes,
     /// A few ids of those unfinished or unexpected.
     pub(crate) examples: Vec<String>,
-    /// From the first request to the last finish seen.
+    /// From the first request to the last finish that was told.
     pub(crate) elapsed_s: f64,
     /// Finished shipments a second, over that time.
     pub(crate) per_second: Option<f64>,
-    /// From the intended start until seen finished by polling.
+    /// From the intended start until told by the list of endings.
     pub(crate) time_to_finish_ms: Option<Percentiles>,
-    pub(crate) polls: u64,
-    pub(crate) poll_errors_by_cause: Causes,
-}
-
-/// Milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(crate) struct Percentiles {
-    pub(crate) p50: f64,
-    pub(crate) p90: f64,
-    pub(crate) p99: f64,
-    pub(crate) max: f64,
-}
-
-impl Percentiles {
-    /// Of a histogram of microseconds, unless it is empty.
-    fn of(histogram: &Histogram<u64>) -> Option<Self> {
-        let ms = |microseconds: u64| microseconds as f64 / 1000.0;
-        (!histogram.is_empty()).then(|| Self {
-            p50: ms(histogram.value_at_quantile(0.5)),
-            p90: ms(histogram.value_at_quantile(0.9)),
-            p99: ms(histogram.value_at_quantile(0.99)),
-            max: ms(histogram.max()),
-        })
-    }
+    /// Requests for a page of the list.
+    pub(crate) list_requests: u64,
+    pub(crate) list_errors_by_cause: Causes,
+    /// Shipments that were asked for one by one at the end.
+    pub(crate) asked: u64,
 }
 
 impl Report {
-    /// Works out the numbers; `finishes` is absent if they were not waited for.
-    pub(crate) fn new(
-        arguments: &Arguments,
-        starts: &Starts,
-        finishes: Option<&Finishes>,
-        stopped: bool,
-    ) -> Self {
-        let starts_numbers = StartNumbers::new(arguments, starts);
-        let finish_numbers = finishes.map(|finishes| FinishNumbers::new(starts, finishes));
-        let all_started = starts_numbers.accepted == starts_numbers.planned;
-        let all_finished = finish_numbers
-            .as_ref()
-            .is_none_or(|finishes| finishes.still_running == 0 && finishes.unexpected == 0);
-        let ended = if stopped {
-            Ended::Interrupted
-        } else if finishes.is_some_and(|finishes| finishes.timed_out) {
-            Ended::TimedOut
-        } else {
-            Ended::AllDone
-        };
-        Self {
-            ok: all_started && all_finished,
-            ended,
+    /// Works out the numbers.
+    pub(crate) fn new(arguments: &Arguments, measured: Measured, stopped: bool) -> Self {
+        let starts = StartNumbers::new(arguments, &measured.starts);
+        let finishes = measured.finishes.as_ref();
+        let timed_out = finishes.is_some_and(|(finishes, _)| finishes.timed_out);
+        let finishes =
+            finishes.map(|(it, following)| FinishNumbers::new(&measured.starts, it, following));
+        let mut report = Self {
+            ok: false,
+            ended: match (stopped, timed_out) {
+                (true, _) => Ended::Interrupted,
+                (false, true) => Ended::TimedOut,
+                (false, false) => Ended::AllDone,
+            },
             settings: arguments.clone(),
-            starts: starts_numbers,
-            finishes: finish_numbers,
-        }
+            starts,
+            finishes,
+            seconds: measured.seconds,
+            samples: measured.samples,
+        };
+        report.ok = report.faults().is_empty();
+        report
     }
 
     /// What keeps the run from being all right, one phrase each.
@@ -135,7 +138,9 @@ impl Report {
         fault(self.starts.not_sent, "not started");
         if let Some(finishes) = &self.finishes {
             fault(finishes.still_running, "unfinished");
+            fault(finishes.unknown, "unknown");
             fault(finishes.unexpected, "ended otherwise than the id says");
+            fault(finishes.not_told, "ended without being told");
         }
         faults
     }
@@ -159,10 +164,7 @@ impl StartNumbers {
             retries_by_cause: starts.retried.clone(),
             elapsed_s: elapsed.as_secs_f64(),
             per_second: rate(starts.accepted, elapsed),
-            scheduled_per_second: rate(
-                u64::from(arguments.workers),
-                Duration::from_millis(arguments.delay_ms),
-            ),
+            scheduled_per_second: arguments.scheduled_per_second(),
             latency_from_intended_ms: Percentiles::of(&starts.from_intended),
             latency_from_send_ms: Percentiles::of(&starts.from_send),
         }
@@ -170,8 +172,8 @@ impl StartNumbers {
 }
 
 impl FinishNumbers {
-    fn new(starts: &Starts, finishes: &Finishes) -> Self {
-        let elapsed = match (starts.first_sent, finishes.last_seen) {
+    fn new(starts: &Starts, finishes: &Finishes, following: &Following) -> Self {
+        let elapsed = match (starts.first_sent, finishes.last_told) {
             (Some(first), Some(last)) => last.saturating_duration_since(first),
             (None, _) | (_, None) => Duration::ZERO,
         };
@@ -179,15 +181,20 @@ impl FinishNumbers {
             completed: finishes.completed,
             failed: finishes.failed,
             cancelled: finishes.cancelled,
+            needs_attention: finishes.needs_attention,
             still_running: finishes.still_running,
             unexpected: finishes.unexpected,
-            examples: finishes.examples.clone(),
+            not_told: finishes.not_told,
+            unknown: finishes.unknown.values().sum(),
+            unknown_by_cause: finishes.unknown.clone(),
+            examples: finishes.examples.iter().map(ToString::to_string).collect(),
             elapsed_s: elapsed.as_secs_f64(),
-            // As many as have a time: one that failed for the time being is not at its end.
+            // As many as have a time: of those that were only asked for at the end nobody knows when.
             per_second: rate(finishes.time_to_finish.len(), elapsed),
             time_to_finish_ms: Percentiles::of(&finishes.time_to_finish),
-            polls: finishes.polls,
-            poll_errors_by_cause: finishes.poll_errors.clone(),
+            list_requests: following.requests,
+            list_errors_by_cause: following.errors.clone(),
+            asked: following.asked,
         }
     }
 }
@@ -196,173 +203,14 @@ fn rate(count: u64, elapsed: Duration) -> Option<f64> {
     (!elapsed.is_zero() && count > 0).then(|| count as f64 / elapsed.as_secs_f64())
 }
 
-impl Display for Report {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self {
-            settings,
-            starts,
-            finishes,
-            ..
-        } = self;
-        writeln!(f, "Load test of {}", settings.url)?;
-        writeln!(
-            f,
-            "  {} workers x {} shipments, {} ms apart; category {}, outcomes {}{}",
-            settings.workers,
-            settings.shipments,
-            settings.delay_ms,
-            name(settings.category),
-            name(settings.outcomes),
-            settings
-                .seed
-                .map_or_else(String::new, |seed| format!(", seed {seed}")),
-        )?;
-
-        writeln!(f, "\nStarts")?;
-        let scheduled = match starts.scheduled_per_second {
-            Some(rate) => format!("{rate:.1}/s scheduled"),
-            None => "no schedule".to_owned(),
-        };
-        let rate = RateOver(starts.per_second, starts.elapsed_s);
-        line(
-            f,
-            "accepted",
-            starts.accepted,
-            &format!("{rate}; {scheduled}"),
-        )?;
-        line(
-            f,
-            "not accepted",
-            starts.failed,
-            &causes(&starts.failed_by_cause),
-        )?;
-        if starts.not_sent > 0 {
-            line(f, "not started", starts.not_sent, "the run was ended early")?;
-        }
-        line(
-            f,
-            "repeated requests",
-            starts.retries,
-            &causes(&starts.retries_by_cause),
-        )?;
-        heading(f, "latency, ms")?;
-        percentiles(f, "from intended time", starts.latency_from_intended_ms)?;
-        percentiles(f, "from first request", starts.latency_from_send_ms)?;
-
-        writeln!(f, "\nFinishes")?;
-        match finishes {
-            None => writeln!(f, "  not waited for")?,
-            Some(finishes) => {
-                let rate = RateOver(finishes.per_second, finishes.elapsed_s);
-                line(f, "completed", finishes.completed, "")?;
-                line(f, "failed", finishes.failed, "")?;
-                line(f, "cancelled", finishes.cancelled, "")?;
-                line(f, "still running", finishes.still_running, "")?;
-                line(f, "not as the id says", finishes.unexpected, "")?;
-                writeln!(
-                    f,
-                    "  {:<20}{rate}, from the first start to the last finish seen",
-                    "rate"
-                )?;
-                heading(f, "time to finish, ms")?;
-                percentiles(f, "from intended start", finishes.time_to_finish_ms)?;
-                writeln!(
-                    f,
-                    "  as seen by polling every {} ms: the true times are shorter",
-                    settings.poll_interval_ms
-                )?;
-                line(
-                    f,
-                    "status requests",
-                    finishes.polls,
-                    &causes(&finishes.poll_errors_by_cause),
-                )?;
-            }
-        }
-
-        writeln!(f)?;
-        match self.ended {
-            Ended::AllDone => {}
-            Ended::TimedOut => {
-                writeln!(f, "Gave up {} s after the last start.", settings.timeout_s)?;
-            }
-            Ended::Interrupted => writeln!(f, "Ended early.")?,
-        }
-        if self.ok {
-            return writeln!(f, "Result: all right");
-        }
-        writeln!(f, "Result: NOT all right: {}", self.faults().join(", "))?;
-        match finishes {
-            Some(finishes) if !finishes.examples.is_empty() => {
-                writeln!(f, "  for example {}", finishes.examples.join(", "))
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-}
-
-fn line(f: &mut Formatter<'_>, name: &str, count: u64, remark: &str) -> fmt::Result {
-    if remark.is_empty() {
-        writeln!(f, "  {name:<20}{count:>10}")
-    } else {
-        writeln!(f, "  {name:<20}{count:>10}  ({remark})")
-    }
-}
-
-fn heading(f: &mut Formatter<'_>, name: &str) -> fmt::Result {
-    writeln!(
-        f,
-        "  {name:<20}{:>10}{:>10}{:>10}{:>10}",
-        "p50", "p90", "p99", "max"
-    )
-}
-
-fn percentiles(f: &mut Formatter<'_>, name: &str, of: Option<Percentiles>) -> fmt::Result {
-    match of {
-        Some(Percentiles { p50, p90, p99, max }) => {
-            writeln!(
-                f,
-                "    {name:<20}{p50:>8.1}{p90:>10.1}{p99:>10.1}{max:>10.1}"
-            )
-        }
-        None => writeln!(f, "    {name:<20}{:>8}", "none"),
-    }
-}
-
-fn causes(causes: &Causes) -> String {
-    causes
-        .iter()
-        .map(|(cause, count)| format!("{cause}: {count}"))
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
-fn name(value: impl clap::ValueEnum) -> String {
-    value
-        .to_possible_value()
-        .map_or_else(String::new, |value| value.get_name().to_owned())
-}
-
-/// A rate, and the time over which it was measured.
-struct RateOver(Option<f64>, f64);
-
-impl Display for RateOver {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self(rate, elapsed_s) = self;
-        match rate {
-            Some(rate) => write!(f, "{rate:.1}/s over {elapsed_s:.1} s"),
-            None => write!(f, "no rate"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
     use tokio::time::Instant;
 
     use super::*;
-    use crate::load::{latencies, record};
+    use crate::ids::Id;
+    use crate::measure::record;
 
     fn arguments(line: &str) -> Arguments {
         Arguments::parse_from(line.split_whitespace())
@@ -384,23 +232,31 @@ mod tests {
         starts
     }
 
-    fn finishes(begin: Instant) -> Finishes {
-        let mut time_to_finish = latencies();
-        for ms in 1..=10 {
-            record(&mut time_to_finish, Duration::from_millis(100 * ms));
-        }
-        Finishes {
+    fn finishes(begin: Instant) -> (Finishes, Following) {
+        let mut finishes = Finishes {
             completed: 10,
-            failed: 0,
-            cancelled: 0,
-            still_running: 0,
-            unexpected: 0,
-            examples: Vec::new(),
-            time_to_finish,
-            last_seen: Some(begin + Duration::from_secs(4)),
-            polls: 31,
-            poll_errors: Causes::new(),
-            timed_out: false,
+            last_told: Some(begin + Duration::from_secs(4)),
+            ..Finishes::default()
+        };
+        for ms in 1..=10 {
+            record(
+                &mut finishes.time_to_finish,
+                Duration::from_millis(100 * ms),
+            );
+        }
+        let following = Following {
+            requests: 31,
+            ..Following::default()
+        };
+        (finishes, following)
+    }
+
+    fn measured(starts: Starts, finishes: Option<(Finishes, Following)>) -> Measured {
+        Measured {
+            starts,
+            finishes,
+            seconds: Vec::new(),
+            samples: Samples::default(),
         }
     }
 
@@ -408,7 +264,11 @@ mod tests {
     fn the_text_of_a_good_run() {
         let begin = Instant::now();
         let arguments = arguments("load_test --workers 2 --shipments 5 --seed 42");
-        let report = Report::new(&arguments, &starts(begin), Some(&finishes(begin)), false);
+        let report = Report::new(
+            &arguments,
+            measured(starts(begin), Some(finishes(begin))),
+            false,
+        );
         assert!(report.ok);
         assert_eq!(report.ended, Ended::AllDone);
         let expected = "\
@@ -448,15 +308,24 @@ Result: all right
         starts.failed.insert("status 500".to_owned(), 3);
         starts.failed.insert("cannot connect".to_owned(), 4);
         starts.retried.insert("status 503".to_owned(), 12);
-        let mut finishes = finishes(begin);
+        let (mut finishes, mut following) = finishes(begin);
         finishes.completed = 6;
         finishes.failed = 2;
         finishes.unexpected = 1;
         finishes.still_running = 2;
-        finishes.examples = vec!["AAAAAAAAAAAA".to_owned(), "BBBBBBBBBBBB".to_owned()];
-        finishes.poll_errors.insert("status 404".to_owned(), 5);
+        finishes.not_told = 1;
+        finishes.unknown.insert("timed out".to_owned(), 1);
+        finishes.examples = ["AAAAAAAAAAAA", "BBBBBBBBBBBB"]
+            .map(|id| Id::parse(id).unwrap())
+            .to_vec();
+        following.errors.insert("status 503".to_owned(), 5);
+        following.asked = 4;
         finishes.timed_out = true;
-        let report = Report::new(&arguments, &starts, Some(&finishes), false);
+        let report = Report::new(
+            &arguments,
+            measured(starts, Some((finishes, following))),
+            false,
+        );
         assert!(!report.ok);
         assert_eq!(report.ended, Ended::TimedOut);
         let text = report.to_string();
@@ -477,7 +346,7 @@ Result: all right
     #[test]
     fn a_run_that_started_nothing_has_no_rates() {
         let arguments = arguments("load_test --workers 1 --shipments 1 --delay-ms 0 --no-wait");
-        let report = Report::new(&arguments, &Starts::default(), None, true);
+        let report = Report::new(&arguments, measured(Starts::default(), None), true);
         assert!(!report.ok);
         let text = report.to_string();
         assert!(text.contains("(no rate; no schedule)"), "{text}");

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn, warn_span};
 
 use crate::deadlines::DeadlineIndex;
+use crate::followed::Followed;
 use crate::handler::chain;
 use crate::input::PendingDeadline;
 use crate::parked::{ParkedIndex, ParkedInstance, ParkedInstances};
@@ -93,6 +94,7 @@ pub(crate) struct IndexReader {
     pub(crate) inbox: Inbox,
     pub(crate) settings: Settings,
     pub(crate) parked: ParkedInstances,
+    pub(crate) followed: Followed,
 }
 
 impl IndexReader {
@@ -133,6 +135,7 @@ impl IndexReader {
                 0
             };
             if caught_up {
+                self.followed.reached(&cursor);
                 self.parked.complete();
             }
             let now = self.clock.now();

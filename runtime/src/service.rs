@@ -9,6 +9,7 @@ use message_bus::MessageBus;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::followed::Followed;
 use crate::indexes::IndexReader;
 use crate::parked::ParkedInstances;
 use crate::relay::Relay;
@@ -44,6 +45,7 @@ pub struct Service {
     name: contracts::ServiceName,
     kind: StreamKind,
     parked: ParkedInstances,
+    followed: Followed,
     health: Health,
 }
 
@@ -75,6 +77,7 @@ impl Service {
             name: name.clone(),
             kind: kind.clone(),
             parked: ParkedInstances::default(),
+            followed: Followed::default(),
             health: Health::default(),
         };
         // The relay and the indexes follow the same log, at about the same place.
@@ -103,6 +106,7 @@ impl Service {
             inbox: inbox.clone(),
             settings: settings.clone(),
             parked: service.parked.clone(),
+            followed: service.followed.clone(),
         };
         service
             .intake
@@ -151,6 +155,18 @@ impl Service {
     #[must_use]
     pub fn parked(&self) -> ParkedInstances {
         self.parked.clone()
+    }
+
+    /// How far it has followed its log.
+    #[must_use]
+    pub fn followed(&self) -> Followed {
+        self.followed.clone()
+    }
+
+    /// Is cancelled when the service takes nothing more in: nobody should wait for what it will do.
+    #[must_use]
+    pub fn stopping(&self) -> CancellationToken {
+        self.stop_intake.child_token()
     }
 
     /// Returns when a part of the service has ended, which none should before it is stopped.

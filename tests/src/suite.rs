@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use event_store::EventStore;
@@ -138,14 +139,19 @@ impl Suite {
         }
         let request =
             request.body(body.map_or_else(Body::empty, |body| Body::from(body.to_string())));
-        let routes = self.hosted[0].routes.clone();
-        let answer = routes
+        let answer = self
+            .routes()
             .oneshot(request.expect("a request"))
             .await
             .expect("an answer");
         let status = answer.status().as_u16();
         let body = to_bytes(answer.into_body(), 1 << 20).await.expect("a body");
         (status, serde_json::from_slice(&body).expect("JSON"))
+    }
+
+    /// What shipment-process answers over HTTP.
+    pub fn routes(&self) -> Router {
+        self.hosted[0].routes.clone()
     }
 
     /// Where inputs of shipment-process are handed in.

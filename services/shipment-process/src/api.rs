@@ -1,5 +1,6 @@
 //! The HTTP API: starts processes, tells what they have come to, and takes what people ask of them.
 
+mod endings;
 mod operations;
 
 use std::sync::Arc;
@@ -35,9 +36,12 @@ pub(crate) struct Api {
     pub(crate) store: Arc<dyn EventStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) kind: StreamKind,
+    pub(crate) following: Following,
     /// How long a request may wait.
     pub(crate) patience: Duration,
 }
+
+pub(crate) use endings::Following;
 
 type Shared = State<Arc<Api>>;
 /// The id in an address, which may be no text at all.
@@ -48,6 +52,7 @@ pub(crate) fn router(api: Api) -> Router {
         .route("/shipments", post(start))
         .route("/shipments/{shipment_id}", get(outcome))
         .route("/{shipment_id}", post(start_demonstration).get(outcome))
+        .merge(endings::router())
         .merge(operations::router())
         .with_state(Arc::new(api))
 }
@@ -189,7 +194,16 @@ impl Api {
     async fn entries(&self, id: &ShipmentId) -> Result<Vec<Entry>, Problem> {
         let stream = StreamName::new(id.as_str(), &self.kind);
         let read = self.store.read_streams(std::slice::from_ref(&stream));
-        let streams = timeout(self.patience, read)
+        let streams = self.read(read).await?;
+        Ok(streams.into_iter().next().unwrap_or_default())
+    }
+
+    /// Waits for what is read, as long as a request may.
+    async fn read<T>(
+        &self,
+        read: impl Future<Output = Result<T, event_store::Error>>,
+    ) -> Result<T, Problem> {
+        timeout(self.patience, read)
             .await
             .map_err(|_| late())?
             .map_err(|error| match error {
@@ -197,8 +211,7 @@ impl Api {
                 error @ (event_store::Error::Refused(_) | event_store::Error::Corrupt(_)) => {
                     internal(error.to_string())
                 }
-            })?;
-        Ok(streams.into_iter().next().unwrap_or_default())
+            })
     }
 
     async fn submit(&self, input: Input) -> Result<Handled, Problem> {

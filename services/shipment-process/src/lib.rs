@@ -5,6 +5,7 @@
 
 mod answers;
 mod api;
+mod endings;
 mod messages;
 mod operations;
 mod outcome;
@@ -78,6 +79,7 @@ pub fn start(settings: &Settings, environment: &Environment) -> anyhow::Result<H
         store: environment.store.clone(),
         clock: environment.clock.clone(),
         kind: StreamKind::new(STREAM_KIND),
+        following: api::Following::new(&hosted.service, settings),
         patience: Duration::from_millis(settings.http.request_timeout_ms),
     });
     Ok(hosted)
