@@ -279,21 +279,24 @@ Starts
   accepted                    10  (5.0/s over 2.0 s; 40.0/s scheduled)
   not accepted                 0
   repeated requests            0
-  latency, ms                p50       p90       p99       max
-    from intended time       5.0       9.0     100.0     100.0
-    from first request       5.0       9.0      10.0      10.0
+  latency, ms                p50       p90       p99     p99.9       max
+    from intended time       5.0       9.0     100.0     100.0     100.0
+    from first request       5.0       9.0      10.0      10.0      10.0
 
 Finishes
   completed                   10
   failed                       0
   cancelled                    0
+  needs attention              0
   still running                0
+  unknown                      0
   not as the id says           0
-  rate                2.5/s over 4.0 s, from the first start to the last finish seen
-  time to finish, ms         p50       p90       p99       max
-    from intended start    500.2     900.1    1000.4    1000.4
-  as seen by polling every 250 ms: the true times are shorter
-  status requests             31
+  not told                     0
+  rate                2.5/s over 4.0 s, from the first start to the last finish told
+  time to finish, ms         p50       p90       p99     p99.9       max
+    from intended start    500.2     900.1    1000.4    1000.4    1000.4
+  looks at the list           31
+  asked for at the end         0
 
 Result: all right
 ";
@@ -334,10 +337,12 @@ Result: all right
             "  not started                  3  (the run was ended early)\n",
             "  repeated requests           12  (status 503: 12)\n",
             "  still running                2\n",
-            "  status requests             31  (status 404: 5)\n",
+            "  unknown                      1  (timed out: 1)\n",
+            "  looks at the list           31  (status 503: 5)\n",
+            "  asked for at the end         4\n",
             "\nGave up 7 s after the last start.\n\
-             Result: NOT all right: 7 not accepted, 3 not started, 2 unfinished, \
-             1 ended otherwise than the id says\n  for example AAAAAAAAAAAA, BBBBBBBBBBBB\n",
+             Result: NOT all right: 7 not accepted, 3 not started, 2 unfinished, 1 unknown, \
+             1 ended otherwise than the id says, 1 ended without being told\n  for example AAAAAAAAAAAA, BBBBBBBBBBBB\n",
         ] {
             assert!(text.contains(part), "{part}\nis not in\n{text}");
         }

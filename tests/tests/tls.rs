@@ -187,7 +187,7 @@ async fn the_load_test_sends_its_token_and_trusts_whom_it_is_told_to() {
         let mut command = command("load_test");
         command
             .args(["--workers", "1", "--shipments", "2", "--delay-ms", "0"])
-            .args(["--retries", "0", "--poll-interval-ms", "5", "--url"])
+            .args(["--retries", "0", "--url"])
             .arg(url(&longhaul, ""))
             .arg("--json")
             .arg(&report)
