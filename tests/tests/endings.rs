@@ -14,10 +14,11 @@ use event_store_eventstoredb::EventStoreDb;
 use event_store_memory::MemoryEventStore;
 use event_store_postgres::PostgresEventStore;
 use eventstoredb_double::server;
+use futures::future::join_all;
 use serde_json::{Value, json};
 use system_tests::binaries::{PATIENCE, eventually};
 use system_tests::examples::{IDS, final_status};
-use system_tests::suite::Suite;
+use system_tests::suite::{Suite, embedded, settings_with};
 use test_servers::postgres::database;
 use tokio::time::{Instant, timeout};
 use tower::ServiceExt as _;
@@ -176,6 +177,35 @@ async fn whoever_waits_in_vain_is_answered_when_the_time_is_over_or_the_service_
     let (answer, ()) = tokio::join!(waiting, suite.stop());
     assert_eq!(answer.unwrap().status(), 200);
     assert!(begun.elapsed() < Duration::from_secs(20));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_waits_longer_than_half_of_what_a_request_may_take() {
+    let store = in_memory();
+    let settings = settings_with(&[
+        ("http.request_timeout_ms", "100"),
+        ("http.longest_request_ms", "200"),
+    ]);
+    let suite = Suite::start(&embedded(&store, &settings), &settings);
+    let begun = Instant::now();
+    get(&suite, "?waitMs=30000").await;
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_than_64_wait_at_once() {
+    let suite = Suite::embedded(in_memory());
+    let waiting = join_all((0..64).map(|_| get(&suite, "?waitMs=300")));
+    let one_more = async {
+        let (status, problem) = suite.request("GET", "/shipments/endings?waitMs=300").await;
+        assert_eq!(status, 429, "{problem}");
+        get(&suite, "").await;
+    };
+    // Those who wait come first.
+    tokio::join!(waiting, one_more);
+    get(&suite, "?waitMs=1").await;
+    suite.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

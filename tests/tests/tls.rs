@@ -200,7 +200,8 @@ async fn the_load_test_sends_its_token_and_trusts_whom_it_is_told_to() {
         let ran = command.output().unwrap();
         let report = fs::read_to_string(&report).unwrap();
         assert!(!report.contains(TOKEN), "{report}");
-        (ran.status.code(), String::from_utf8(ran.stdout).unwrap())
+        let said = [ran.stdout, ran.stderr].concat();
+        (ran.status.code(), String::from_utf8(said).unwrap())
     };
     let trusted = Some(&authority);
     let (code, said) = run(&["--token", TOKEN], None, trusted);

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 /// The size of the drawing, and what its axes take of it.
-const WIDTH: f64 = 720.0;
+const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 240.0;
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 12.0;
@@ -48,7 +48,9 @@ struct Scale {
 
 impl Scale {
     fn to(greatest: f64, marks: f64) -> Self {
-        let rough = (greatest / marks).max(f64::MIN_POSITIVE);
+        // A scale needs an end, also where there is nothing but zeros.
+        let greatest = if greatest > 0.0 { greatest } else { 1.0 };
+        let rough = greatest / marks;
         let magnitude = 10_f64.powf(rough.log10().floor());
         let step = [1.0, 2.0, 5.0]
             .map(|factor| factor * magnitude)
@@ -56,7 +58,7 @@ impl Scale {
             .find(|step| *step >= rough)
             .unwrap_or(10.0 * magnitude);
         Self {
-            end: (greatest / step).ceil().max(1.0) * step,
+            end: (greatest / step).ceil() * step,
             step,
         }
     }
@@ -103,6 +105,7 @@ impl Display for Number {
             }
             write!(f, "{digit}")?;
         }
+        let fraction = fraction.trim_end_matches('0');
         if !fraction.is_empty() {
             write!(f, ".{fraction}")?;
         }
@@ -180,23 +183,20 @@ mod tests {
     #[test]
     fn a_scale_ends_behind_the_greatest_value_and_has_marks_at_round_numbers() {
         for (greatest, expected) in [
-            (0.0, None),
-            (3.9, Some(vec![0.0, 1.0, 2.0, 3.0, 4.0])),
-            (200.0, Some(vec![0.0, 50.0, 100.0, 150.0, 200.0])),
-            (1_234.0, Some(vec![0.0, 500.0, 1000.0, 1500.0])),
+            (0.0, vec![0.0, 0.5, 1.0]),
+            (3.9, vec![0.0, 1.0, 2.0, 3.0, 4.0]),
+            (200.0, vec![0.0, 50.0, 100.0, 150.0, 200.0]),
+            (1_234.0, vec![0.0, 500.0, 1000.0, 1500.0]),
         ] {
             let scale = Scale::to(greatest, 4.0);
-            assert!(scale.end >= greatest && scale.end > 0.0);
-            if let Some(expected) = expected {
-                assert_eq!(scale.marks().collect::<Vec<_>>(), expected);
-            }
+            assert_eq!(scale.marks().collect::<Vec<_>>(), expected);
         }
     }
 
     #[test]
     fn numbers_are_easy_to_read() {
         let texts = [0.0, 0.25, 12.34, 150.0, 1234.5, 1_000_000.0].map(|n| Number(n).to_string());
-        assert_eq!(texts, ["0", "0.250", "12.3", "150", "1,234", "1,000,000"]);
+        assert_eq!(texts, ["0", "0.25", "12.3", "150", "1,234", "1,000,000"]);
     }
 
     #[test]
@@ -213,7 +213,7 @@ mod tests {
         };
         let svg = chart.to_string();
         assert!(
-            svg.contains("d=\"M64.0 200.0h0L144.5 12.0M708.0 106.0h0\""),
+            svg.contains("d=\"M64.0 200.0h0L124.5 12.0M548.0 106.0h0\""),
             "{svg}"
         );
         assert!(svg.contains("a &lt;b&gt;") && !svg.contains("<b>"), "{svg}");
