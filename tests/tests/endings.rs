@@ -148,7 +148,9 @@ async fn in_eventstoredb_each_ending_is_told_in_order_page_by_page() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_begins_now_is_not_told_what_ended_before_and_is_woken_by_what_ends() {
-    let suite = Suite::embedded(in_memory());
+    // Nobody looks by himself within the time of this test.
+    let settings = settings_with(&[("runtime.poll_interval_ms", "60000")]);
+    let suite = Suite::start(&embedded(&in_memory(), &settings), &settings);
     suite.post("12EEQ9CS9K10").await;
     suite.wait_for("12EEQ9CS9K10", "completed").await;
     let now = eventually("what has ended is left out", PATIENCE, async || {
@@ -158,7 +160,7 @@ async fn whoever_begins_now_is_not_told_what_ended_before_and_is_woken_by_what_e
     let path = format!("?waitMs=30000&after={}", now.await);
     let waiting = get(&suite, &path);
     let (page, ()) = tokio::join!(waiting, suite.post("12EEQ9CS9K11"));
-    assert_eq!(told(&page)[0]["shipmentId"], "12EEQ9CS9K11");
+    assert_eq!(told(&page)[0]["shipmentId"], "12EEQ9CS9K11", "{page}");
     suite.stop().await;
 }
 

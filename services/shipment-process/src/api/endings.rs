@@ -52,6 +52,7 @@ impl Following {
     }
 }
 
+/// A shipment that is called `endings` is asked for as `GET /endings`.
 pub(super) fn router() -> Router<Arc<Api>> {
     Router::new().route("/shipments/endings", get(list))
 }
