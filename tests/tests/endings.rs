@@ -159,7 +159,9 @@ async fn whoever_begins_now_is_not_told_what_ended_before_and_is_woken_by_what_e
     });
     let path = format!("?waitMs=30000&after={}", now.await);
     let waiting = get(&suite, &path);
+    let begun = Instant::now();
     let (page, ()) = tokio::join!(waiting, suite.post("12EEQ9CS9K11"));
+    assert!(begun.elapsed() < Duration::from_secs(20));
     assert_eq!(told(&page)[0]["shipmentId"], "12EEQ9CS9K11", "{page}");
     suite.stop().await;
 }
