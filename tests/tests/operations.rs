@@ -184,10 +184,10 @@ async fn an_undo_that_the_carrier_refuses_ends_where_a_person_has_to_look() {
             "being undone",
         )
         .await;
-    let again = system
+    // It may have failed again before this is answered; the carrier's stream tells that it was asked.
+    system
         .ask("POST", "/shipments/KEEPS0/retry", json!({}))
         .await;
-    assert_eq!(again["compensation"]["status"], "running");
     system.undone("KEEPS0", "needsAttention", "failed").await;
     system
         .ends_with(
