@@ -91,6 +91,15 @@ impl EventStore for MemoryEventStore {
         Ok(Page::behind(after, entries))
     }
 
+    async fn count_log(
+        &self,
+        kind: &StreamKind,
+        after: &Cursor,
+        most: usize,
+    ) -> Result<usize, Error> {
+        Ok(self.log.read().await.count(kind, after, most))
+    }
+
     fn wake_ups(&self, kind: &StreamKind) -> WakeUp {
         self.wake_ups.listen(kind)
     }

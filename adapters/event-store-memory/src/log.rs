@@ -93,6 +93,18 @@ impl Log {
             .collect()
     }
 
+    /// How many entries of a kind are behind a cursor.
+    pub(crate) fn count(&self, kind: &StreamKind, cursor: &Cursor, most: usize) -> usize {
+        let Some(partitions) = self.kinds.get(kind.as_str()) else {
+            return 0;
+        };
+        let behind = cursor.iter().map(|(partition, position)| {
+            let entries = partitions.get(&partition).map_or(&[][..], Vec::as_slice);
+            entries.len() - entries.partition_point(|entry| entry.position <= position)
+        });
+        behind.sum::<usize>().min(most)
+    }
+
     /// Where a reader stands.
     pub(crate) fn checkpoint(&self, reader: &str) -> Checkpoint {
         self.checkpoints.get(reader).cloned().unwrap_or_default()

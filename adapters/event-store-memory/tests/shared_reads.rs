@@ -40,6 +40,15 @@ impl EventStore for Counted {
         self.inner.read_log(kind, after, limit).await
     }
 
+    async fn count_log(
+        &self,
+        kind: &StreamKind,
+        after: &Cursor,
+        most: usize,
+    ) -> Result<usize, Error> {
+        self.inner.count_log(kind, after, most).await
+    }
+
     fn wake_ups(&self, kind: &StreamKind) -> WakeUp {
         self.inner.wake_ups(kind)
     }

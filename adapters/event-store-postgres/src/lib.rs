@@ -109,6 +109,16 @@ impl EventStore for PostgresEventStore {
         Ok(Page::behind(after, entries))
     }
 
+    async fn count_log(
+        &self,
+        kind: &StreamKind,
+        after: &Cursor,
+        most: usize,
+    ) -> Result<usize, Error> {
+        let query = read::count_query(kind, after, most);
+        read::count(&self.database.fetch(query).await?, most)
+    }
+
     fn wake_ups(&self, kind: &StreamKind) -> WakeUp {
         self.wake_ups.listen(kind)
     }

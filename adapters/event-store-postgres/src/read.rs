@@ -49,10 +49,7 @@ pub(crate) fn streams(asked: &[StreamName], rows: &[PgRow]) -> Result<Vec<Vec<En
 
 /// Asks for a part of a log.
 pub(crate) fn log_query<'q>(kind: &'q StreamKind, after: &Cursor, limit: usize) -> Statement<'q> {
-    let (partitions, positions): (Vec<i32>, Vec<i64>) = after
-        .iter()
-        .map(|(partition, position)| (i32::from(partition.0), clamped(position.0)))
-        .unzip();
+    let (partitions, positions) = places(after);
     sqlx::query(
         "select position, partition, stream_id, version, id, type, data::text, metadata::text,
                 recorded_at
@@ -62,6 +59,43 @@ pub(crate) fn log_query<'q>(kind: &'q StreamKind, after: &Cursor, limit: usize) 
     .bind(partitions)
     .bind(positions)
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+}
+
+/// Asks how much of a log there is, at most so much in each partition.
+pub(crate) fn count_query<'q>(kind: &'q StreamKind, after: &Cursor, most: usize) -> Statement<'q> {
+    let (partitions, positions) = places(after);
+    sqlx::query(
+        "select count(*)
+         from unnest($2::integer[], $3::bigint[]) as cursor (partition, position)
+         cross join lateral (
+             select from events
+             where events.kind = $1
+                 and events.partition = cursor.partition
+                 and events.position > cursor.position
+             order by events.position
+             limit $4
+         ) as entry",
+    )
+    .bind(kind.as_str())
+    .bind(partitions)
+    .bind(positions)
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
+}
+
+/// The answer.
+pub(crate) fn count(rows: &[PgRow], most: usize) -> Result<usize, Error> {
+    let row = rows.first();
+    let row = row.ok_or_else(|| corrupt("no answer to a count"))?;
+    let count: i64 = row.try_get(0).map_err(translate)?;
+    Ok(usize::try_from(count).map_err(corrupt)?.min(most))
+}
+
+/// A cursor as the queries take it.
+fn places(cursor: &Cursor) -> (Vec<i32>, Vec<i64>) {
+    let places = cursor.iter();
+    places
+        .map(|(partition, position)| (i32::from(partition.0), clamped(position.0)))
+        .unzip()
 }
 
 /// Asks where a reader stands.

@@ -112,6 +112,15 @@ impl EventStore for SqliteEventStore {
         Ok(Page::behind(after, entries))
     }
 
+    async fn count_log(
+        &self,
+        kind: &StreamKind,
+        after: &Cursor,
+        most: usize,
+    ) -> Result<usize, Error> {
+        read::count(&self.readers, kind, after, most).await
+    }
+
     fn wake_ups(&self, kind: &StreamKind) -> WakeUp {
         self.wake_ups.listen(kind)
     }

@@ -46,10 +46,6 @@ pub(crate) async fn log(
     after: &Cursor,
     limit: usize,
 ) -> Result<Vec<Entry>, Error> {
-    let cursor: Vec<(u16, i64)> = after
-        .iter()
-        .map(|(partition, position)| (partition.0, clamped(position.0)))
-        .collect();
     // Each partition is asked for positions only, in its index; of what they offer, the lowest
     // positions are read, so that no partition starves.
     let rows = sqlx::query(
@@ -69,13 +65,48 @@ pub(crate) async fn log(
          )
          order by position",
     )
-    .bind(json(&cursor)?)
+    .bind(positions(after)?)
     .bind(kind.as_str())
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .fetch_all(pool)
     .await
     .map_err(translate)?;
     rows.iter().map(entry).collect()
+}
+
+/// Counted in the index alone, and no further in each partition than up to `most`.
+pub(crate) async fn count(
+    pool: &SqlitePool,
+    kind: &StreamKind,
+    after: &Cursor,
+    most: usize,
+) -> Result<usize, Error> {
+    let most_of_each = i64::try_from(most).unwrap_or(i64::MAX);
+    let count: i64 = sqlx::query_scalar(
+        "select coalesce(sum((
+             select count(*) from (
+                 select 1 from events
+                 where kind = ?2 and partition = cursor.value ->> 0
+                     and position > cursor.value ->> 1
+                 limit ?3
+             )
+         )), 0)
+         from json_each(?1) as cursor",
+    )
+    .bind(positions(after)?)
+    .bind(kind.as_str())
+    .bind(most_of_each)
+    .fetch_one(pool)
+    .await
+    .map_err(translate)?;
+    Ok(usize::try_from(count).map_err(corrupt)?.min(most))
+}
+
+/// A cursor as the queries take it.
+fn positions(cursor: &Cursor) -> Result<String, Error> {
+    let places = cursor.iter();
+    let places = places.map(|(partition, position)| (partition.0, clamped(position.0)));
+    json(&places.collect::<Vec<_>>())
 }
 
 pub(crate) async fn checkpoint(pool: &SqlitePool, reader: &str) -> Result<Checkpoint, Error> {

@@ -102,6 +102,7 @@ macro_rules! event_store_contract {
             the_log_is_read_by_kind_and_from_a_cursor
             the_log_is_read_in_parts_of_any_size
             a_page_says_where_to_read_on
+            what_lies_behind_a_cursor_is_counted
             an_instance_is_always_in_the_same_partition
             a_reader_never_skips_under_eight_writers
             a_lower_position_that_commits_last_is_not_skipped

@@ -131,6 +131,18 @@ pub trait EventStore: Checkpoints {
         limit: usize,
     ) -> Result<Page, Error>;
 
+    /// How many entries [`read_log`](Self::read_log) would find behind these positions, counted up to
+    /// `most`: what it costs is bounded by that. It may tell a little less or more while others append.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] and [`Error::Corrupt`].
+    async fn count_log(
+        &self,
+        kind: &StreamKind,
+        after: &Cursor,
+        most: usize,
+    ) -> Result<usize, Error>;
+
     /// Hints that the log of one kind has grown. They may be lost, and cover this process only: a
     /// reader also looks by itself from time to time.
     fn wake_ups(&self, kind: &StreamKind) -> WakeUp;

@@ -76,6 +76,15 @@ impl EventStore for OddStore {
         self.inner.read_log(k, c, l).await
     }
 
+    async fn count_log(
+        &self,
+        kind: &StreamKind,
+        after: &Cursor,
+        most: usize,
+    ) -> Result<usize, Error> {
+        self.inner.count_log(kind, after, most).await
+    }
+
     fn wake_ups(&self, kind: &StreamKind) -> WakeUp {
         self.inner.wake_ups(kind)
     }

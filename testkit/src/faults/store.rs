@@ -46,6 +46,16 @@ impl EventStore for FaultyStore {
         Ok(page)
     }
 
+    async fn count_log(
+        &self,
+        kind: &StreamKind,
+        after: &Cursor,
+        most: usize,
+    ) -> Result<usize, Error> {
+        let count = self.inner.count_log(kind, after, most);
+        self.faults.read(count).await
+    }
+
     fn wake_ups(&self, kind: &StreamKind) -> WakeUp {
         self.inner.wake_ups(kind)
     }

@@ -116,6 +116,31 @@ pub async fn a_page_says_where_to_read_on(harness: &impl Harness) {
     assert_eq!(page.expect("the store answers").entries.len(), 1);
 }
 
+pub async fn what_lies_behind_a_cursor_is_counted(harness: &impl Harness) {
+    let store = harness.store();
+    let count = async |kind: &StreamKind, cursor: &Cursor, most| {
+        let counted = store.count_log(kind, cursor, most).await;
+        counted.expect("the store answers")
+    };
+    let mut cursor = Cursor::start(store.partitions());
+    assert_eq!(count(&kind(), &cursor, 100).await, 0);
+    let other = StreamKind::new("Shipment");
+    let mut appends: Vec<_> = (0..20)
+        .map(|n| append(&format!("S{n}"), 0, 2, "input"))
+        .collect();
+    appends.push(append_to(StreamName::new("A", &other), 0, 3, "input"));
+    store_all(&*store, &appends).await;
+    assert_eq!(count(&kind(), &cursor, 100).await, 40);
+    assert_eq!(count(&kind(), &cursor, 7).await, 7);
+    assert_eq!(count(&other, &cursor, 100).await, 3);
+
+    let page = store.read_log(&kind(), &cursor, 15).await;
+    cursor = page.expect("the store answers").cursor;
+    assert_eq!(count(&kind(), &cursor, 100).await, 25);
+    follow(&*store, &mut cursor, 100).await;
+    assert_eq!(count(&kind(), &cursor, 100).await, 0);
+}
+
 pub async fn an_instance_is_always_in_the_same_partition(harness: &impl Harness) {
     let store = harness.store();
     let other = StreamKind::new("Shipment");
