@@ -109,6 +109,14 @@ impl MessageBus for Broker {
         }))
     }
 
+    async fn backlog(&self, _most: usize) -> Result<usize, Error> {
+        let services = self.services();
+        let queues = services
+            .values()
+            .flat_map(|service| service.queues.values());
+        Ok(queues.map(|queue| queue.ready.len()).sum())
+    }
+
     async fn ping(&self) -> Result<(), Error> {
         Ok(())
     }

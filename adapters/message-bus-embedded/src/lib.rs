@@ -15,15 +15,15 @@ use contracts::{ServiceName, Topology};
 use event_store::EventStore;
 use message_bus::{Error, MessageBus, Publisher, Subscription};
 
-use crate::progress::Shared;
-use crate::subscription::EmbeddedSubscription;
+use crate::progress::Progress;
+use crate::subscription::{EmbeddedSubscription, away, sources};
 
 /// The bus of a process whose services share one event store.
 pub struct EmbeddedBus {
     store: Arc<dyn EventStore>,
     topology: Topology,
-    /// How far each service has come. Whoever holds the lock is the one that receives.
-    services: Mutex<HashMap<ServiceName, Shared>>,
+    /// How far each service has come.
+    services: Mutex<HashMap<ServiceName, Arc<Progress>>>,
     intervals: Intervals,
 }
 
@@ -56,6 +56,11 @@ impl EmbeddedBus {
             intervals,
         }
     }
+
+    fn progress(&self, service: &ServiceName) -> Arc<Progress> {
+        let mut services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
+        services.entry(service.clone()).or_default().clone()
+    }
 }
 
 #[async_trait]
@@ -69,27 +74,39 @@ impl MessageBus for EmbeddedBus {
             .topology
             .service(service)
             .ok_or_else(|| Error::Refused(format!("there is no service {service}").into()))?;
-        let shared = self
-            .services
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry(service.clone())
-            .or_default()
-            .clone();
         let store = self.store.clone();
         Ok(Box::new(EmbeddedSubscription::new(
             store,
             &self.topology,
             contract,
-            shared,
+            self.progress(service),
             self.intervals,
         )))
+    }
+
+    /// The entries that services have to get past, in each log that they follow, whether these concern
+    /// them or not; with those that are being handled.
+    async fn backlog(&self, most: usize) -> Result<usize, Error> {
+        let mut count = 0;
+        for service in &self.topology.services {
+            let progress = self.progress(&service.name);
+            for log in sources(&self.topology, service) {
+                if count >= most {
+                    return Ok(count);
+                }
+                let done = progress.load(&*self.store, &log.reader).await;
+                let done = done.map_err(away)?;
+                let counted = self.store.count_log(&log.kind, &done, most - count).await;
+                count += counted.map_err(away)?;
+            }
+        }
+        Ok(count)
     }
 
     async fn ping(&self) -> Result<(), Error> {
         self.store
             .ping()
             .await
-            .map_err(|error| Error::Unavailable(Box::new(error)))
+            .map_err(away)
     }
 }

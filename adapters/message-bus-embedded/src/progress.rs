@@ -1,18 +1,50 @@
 //! How far a service has come in the logs that it follows.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use contracts::Partition;
-use event_store::{Cursor, Position};
-use tokio::sync::Mutex;
+use event_store::{Cursor, Error, EventStore, Position};
 
-/// For each log, by the kind of its streams: up to where everything is acknowledged. Empty until the
-/// first receiver has loaded it.
-pub(crate) type Done = BTreeMap<String, Cursor>;
+/// The progress of a service, shared by its subscriptions.
+#[derive(Default)]
+pub(crate) struct Progress {
+    /// Held by the subscription that receives.
+    pub(crate) turn: Arc<tokio::sync::Mutex<()>>,
+    /// For each log, by the name under which progress in it is saved: up to where everything is
+    /// acknowledged. Empty until somebody has asked.
+    done: Mutex<HashMap<String, Cursor>>,
+}
 
-/// The progress of a service, held by the subscription that receives.
-pub(crate) type Shared = Arc<Mutex<Done>>;
+impl Progress {
+    /// Up to where everything in a log is acknowledged, as it was saved where nobody has asked before.
+    pub(crate) async fn load(&self, store: &dyn EventStore, reader: &str) -> Result<Cursor, Error> {
+        if let Some(done) = self.done(reader) {
+            return Ok(done);
+        }
+        let saved = store.load_checkpoint(reader).await?;
+        let saved = saved.cursor(store.partitions());
+        // A receiver may have asked at the same time, and have got on since.
+        let mut known = self.known();
+        Ok(known.entry(reader.to_owned()).or_insert(saved).clone())
+    }
+
+    /// The same, of a log that was asked for before.
+    pub(crate) fn done(&self, reader: &str) -> Option<Cursor> {
+        self.known().get(reader).cloned()
+    }
+
+    /// Everything in a partition of a log is acknowledged up to here.
+    pub(crate) fn advance(&self, reader: &str, partition: Partition, position: Position) {
+        if let Some(done) = self.known().get_mut(reader) {
+            done.advance(partition, position);
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Cursor>> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// The place of an entry: the index of its log, its partition, its position.
 type Place = (usize, Partition, Position);

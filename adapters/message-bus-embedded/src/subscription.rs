@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use crate::Intervals;
-use crate::progress::{Done, Outstanding, Shared};
+use crate::progress::{Outstanding, Progress};
 
 /// A log that is followed.
 struct Log {
@@ -26,13 +26,37 @@ struct Log {
     wake_up: WakeUp,
 }
 
+/// A log that a service has to follow.
+pub(crate) struct Source {
+    /// Whose log it is.
+    pub(crate) name: ServiceName,
+    pub(crate) kind: StreamKind,
+    /// The name under which progress is saved.
+    pub(crate) reader: String,
+}
+
+/// The logs of those who send to a service.
+pub(crate) fn sources(
+    topology: &Topology,
+    receiver: &ServiceContract,
+) -> impl Iterator<Item = Source> {
+    receiver.sources().filter_map(|name| {
+        let kind = StreamKind::new(topology.service(name)?.stream_kind);
+        Some(Source {
+            name: name.clone(),
+            reader: format!("bus/{}/{kind}", receiver.name),
+            kind,
+        })
+    })
+}
+
 pub(crate) struct EmbeddedSubscription {
     store: Arc<dyn EventStore>,
     contract: ServiceContract,
     logs: Vec<Log>,
-    shared: Shared,
+    progress: Arc<Progress>,
     /// Held from the first receive on: it makes this the one that receives.
-    turn: Option<OwnedMutexGuard<Done>>,
+    turn: Option<OwnedMutexGuard<()>>,
     outstanding: Outstanding,
     buffer: VecDeque<(u64, Envelope)>,
     session: u64,
@@ -46,24 +70,21 @@ impl EmbeddedSubscription {
         store: Arc<dyn EventStore>,
         topology: &Topology,
         contract: &ServiceContract,
-        shared: Shared,
+        progress: Arc<Progress>,
         intervals: Intervals,
     ) -> Self {
-        let log = |source: &ServiceName| {
-            let kind = StreamKind::new(topology.service(source)?.stream_kind);
-            Some(Log {
-                source: source.clone(),
-                reader: format!("bus/{}/{kind}", contract.name),
-                cursor: Cursor::start(store.partitions()),
-                wake_up: store.wake_ups(&kind),
-                kind,
-            })
+        let log = |Source { name, kind, reader }| Log {
+            source: name,
+            reader,
+            cursor: Cursor::start(store.partitions()),
+            wake_up: store.wake_ups(&kind),
+            kind,
         };
         Self {
-            logs: contract.sources().filter_map(log).collect(),
+            logs: sources(topology, contract).map(log).collect(),
             store,
             contract: contract.clone(),
-            shared,
+            progress,
             turn: None,
             outstanding: Outstanding::default(),
             buffer: VecDeque::new(),
@@ -79,19 +100,12 @@ impl EmbeddedSubscription {
         if self.turn.is_some() {
             return Ok(());
         }
-        let mut done = self.shared.clone().lock_owned().await;
+        let turn = self.progress.turn.clone().lock_owned().await;
         for log in &self.logs {
-            if !done.contains_key(log.kind.as_str()) {
-                let checkpoint = self
-                    .store
-                    .load_checkpoint(&log.reader)
-                    .await
-                    .map_err(away)?;
-                let cursor = checkpoint.cursor(self.store.partitions());
-                done.insert(log.kind.as_str().to_owned(), cursor);
-            }
+            let done = self.progress.load(&*self.store, &log.reader).await;
+            done.map_err(away)?;
         }
-        self.turn = Some(done);
+        self.turn = Some(turn);
         self.read_again();
         Ok(())
     }
@@ -101,11 +115,9 @@ impl EmbeddedSubscription {
         self.session += 1;
         self.outstanding = Outstanding::default();
         self.buffer.clear();
-        if let Some(done) = &self.turn {
-            for log in &mut self.logs {
-                if let Some(cursor) = done.get(log.kind.as_str()) {
-                    log.cursor.clone_from(cursor);
-                }
+        for log in &mut self.logs {
+            if let Some(done) = self.progress.done(&log.reader) {
+                log.cursor = done;
             }
         }
     }
@@ -142,11 +154,9 @@ impl EmbeddedSubscription {
     }
 
     fn note_progress(&mut self) {
-        let Some(done) = &mut self.turn else { return };
         for (at, partition, position) in self.outstanding.advanced() {
-            if let Some(cursor) = done.get_mut(self.logs[at].kind.as_str()) {
-                cursor.advance(partition, position);
-            }
+            let reader = &self.logs[at].reader;
+            self.progress.advance(reader, partition, position);
         }
     }
 
@@ -154,12 +164,11 @@ impl EmbeddedSubscription {
         if !self.unsaved || self.saved_at.elapsed() < self.intervals.checkpoint {
             return;
         }
-        let Some(done) = &self.turn else { return };
         for log in &self.logs {
-            let Some(cursor) = done.get(log.kind.as_str()) else {
+            let Some(done) = self.progress.done(&log.reader) else {
                 continue;
             };
-            let checkpoint = Checkpoint::at(cursor);
+            let checkpoint = Checkpoint::at(&done);
             if let Err(error) = self.store.save_checkpoint(&log.reader, &checkpoint).await {
                 warn!(reader = log.reader, %error, "cannot save progress now");
                 return;
@@ -170,7 +179,7 @@ impl EmbeddedSubscription {
     }
 }
 
-fn away(error: event_store::Error) -> Error {
+pub(crate) fn away(error: event_store::Error) -> Error {
     Error::Unavailable(Box::new(error))
 }
 

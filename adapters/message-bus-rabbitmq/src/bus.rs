@@ -82,6 +82,11 @@ impl MessageBus for RabbitMqBus {
         )))
     }
 
+    /// As the broker counts what is in the queues and not delivered, by the mean of what goes out as one.
+    async fn backlog(&self, _most: usize) -> Result<usize, Error> {
+        self.publisher.backlog().await
+    }
+
     async fn ping(&self) -> Result<(), Error> {
         self.publisher.ping().await
     }

@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
 use crate::Settings;
-use crate::declaration::Declaration;
+use crate::declaration::{Declaration, not_found};
 use crate::tls::{self, Tls};
 
 /// Seconds without a sign of life after which a broker counts as gone, when the URL does not say:
@@ -81,6 +81,17 @@ impl Connector {
         timeout(self.timeout, self.attempt(name))
             .await
             .unwrap_or(Err(ConnectError::TimedOut(self.timeout)))
+    }
+
+    /// How many AMQP messages wait for the services. A queue that is not there any more is put back.
+    pub(crate) async fn count(&self, connection: &Connection) -> Result<u64, lapin::Error> {
+        match self.declaration.count(connection).await {
+            Err(error) if not_found(&error) => {
+                self.declaration.declare(connection).await?;
+                self.declaration.count(connection).await
+            }
+            counted => counted,
+        }
     }
 
     async fn attempt(&self, name: &str) -> Result<Connection, ConnectError> {

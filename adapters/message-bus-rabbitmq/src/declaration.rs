@@ -5,6 +5,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use contracts::{Partition, Partitions, ServiceName, Topology};
+use futures::future::try_join_all;
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, Error, ErrorKind, ExchangeKind};
@@ -15,6 +16,7 @@ pub(crate) const INPUTS: &str = "longhaul.inputs";
 /// The exchange to which any other program may bind a queue, by `{service}.{EventType}`.
 pub(crate) const EVENTS: &str = "longhaul.events";
 
+const NOT_FOUND: u16 = 404;
 const PRECONDITION_FAILED: u16 = 406;
 
 /// As good as no limit to deliveries, after which a broker drops a message: RabbitMQ 4 has one of 20
@@ -49,6 +51,19 @@ impl Declaration {
         }
     }
 
+    /// How many AMQP messages wait in the queues, all of which are asked at once.
+    pub(crate) async fn count(&self, connection: &Connection) -> Result<u64, Error> {
+        let channel = connection.create_channel().await?;
+        let counting = self.queues.iter().map(async |queue| {
+            let name = queue.as_str().into();
+            let queue = channel.queue_declare(name, passive(), FieldTable::default());
+            Ok::<_, Error>(u64::from(queue.await?.message_count()))
+        });
+        let counts = try_join_all(counting).await?;
+        channel.close(200, "OK".into()).await?;
+        Ok(counts.into_iter().sum())
+    }
+
     pub(crate) async fn declare(&self, connection: &Connection) -> Result<(), Error> {
         let mut channel = connection.create_channel().await?;
         for (name, kind) in [
@@ -71,11 +86,7 @@ impl Declaration {
                     // The refusal closed the channel. What is there is used as it is: its arguments
                     // cannot be changed, and what it holds must not be lost.
                     channel = connection.create_channel().await?;
-                    let passive = QueueDeclareOptions {
-                        passive: true,
-                        ..durable()
-                    };
-                    declare_queue(&channel, queue, FieldTable::default(), passive).await?;
+                    declare_queue(&channel, queue, FieldTable::default(), passive()).await?;
                     unlike.push(queue.as_str());
                 }
                 Err(error) => return Err(error),
@@ -121,6 +132,14 @@ fn durable() -> QueueDeclareOptions {
     }
 }
 
+/// Asks for a queue that is there.
+fn passive() -> QueueDeclareOptions {
+    QueueDeclareOptions {
+        passive: true,
+        ..durable()
+    }
+}
+
 fn arguments() -> FieldTable {
     let mut arguments = FieldTable::default();
     arguments.insert(
@@ -142,7 +161,16 @@ fn arguments() -> FieldTable {
 }
 
 fn precondition_failed(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::ProtocolError(error) if error.get_id() == PRECONDITION_FAILED)
+    is(error, PRECONDITION_FAILED)
+}
+
+/// Whether the broker has said that there is no such queue.
+pub(crate) fn not_found(error: &Error) -> bool {
+    is(error, NOT_FOUND)
+}
+
+fn is(error: &Error, reply: u16) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(error) if error.get_id() == reply)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod bus;
 mod cloud_event;
 mod connection;
 mod declaration;
+mod filling;
 mod ledger;
 mod parcels;
 mod parts;

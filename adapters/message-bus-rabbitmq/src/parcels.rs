@@ -28,6 +28,8 @@ pub(crate) enum Unpublishable {
 pub(crate) struct Parcel {
     pub(crate) exchange: &'static str,
     pub(crate) routing_key: ShortString,
+    /// How many messages are in it.
+    pub(crate) messages: usize,
     /// Whether it must find a queue.
     pub(crate) mandatory: bool,
     pub(crate) properties: BasicProperties,
@@ -165,6 +167,7 @@ fn parcel(together: Together<'_>) -> Result<Parcel, Unpublishable> {
         }
     };
     Ok(Parcel {
+        messages: together.messages.len(),
         exchange: together.exchange,
         routing_key: ShortString::try_new(together.routing_key)?,
         mandatory: together.exchange == INPUTS,

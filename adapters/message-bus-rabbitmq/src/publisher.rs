@@ -1,6 +1,6 @@
 //! The way out: batches of messages, published in as few writes as may be, and confirmed.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::Settings;
 use crate::backoff::Backoff;
 use crate::connection::{ConnectError, Connector};
+use crate::filling::Filling;
 use crate::parcels::{Packing, Parcel};
 
 /// Why a batch is not known to be kept.
@@ -46,8 +47,9 @@ pub(crate) struct RabbitMqPublisher {
     state: tokio::sync::Mutex<State>,
     /// The connection in use, to ask over without waiting for a batch to end.
     live: Mutex<Weak<Connection>>,
-    /// Who asks whether the broker answers, one after another.
+    /// Who asks the broker something, one after another.
     asking: tokio::sync::Mutex<()>,
+    filling: Mutex<Filling>,
 }
 
 /// How long a broker may take to answer when it is asked whether it does. A connection is found dead by
@@ -93,43 +95,71 @@ impl RabbitMqPublisher {
             }),
             live: Mutex::new(Weak::new()),
             asking: tokio::sync::Mutex::default(),
+            filling: Mutex::default(),
         }
     }
 
-    /// Whether the broker answers: asks it over the connection in use, or makes one.
+    /// Whether the broker answers: opens a channel and closes it again, both of which it answers.
     pub(crate) async fn ping(&self) -> Result<(), Error> {
+        let connection = self.connection().await?;
+        let opened = async {
+            let channel = connection.create_channel().await?;
+            channel.close(200, "OK".into()).await
+        };
+        self.ask(opened).await
+    }
+
+    /// About how many messages wait for the services.
+    pub(crate) async fn backlog(&self) -> Result<usize, Error> {
+        let connection = self.connection().await?;
+        let parcels = self.ask(self.connector.count(&connection)).await?;
+        Ok(self.filling().messages_in(parcels))
+    }
+
+    fn filling(&self) -> MutexGuard<'_, Filling> {
+        self.filling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the broker, which must not take long to answer.
+    async fn ask<T>(
+        &self,
+        question: impl Future<Output = Result<T, lapin::Error>>,
+    ) -> Result<T, Error> {
+        let answer = async {
+            let _one_at_a_time = self.asking.lock().await;
+            Ok(question.await?)
+        };
+        timeout(ANSWERS_WITHIN, answer)
+            .await
+            .unwrap_or(Err(PublishError::Silent(ANSWERS_WITHIN)))
+            .map_err(unavailable)
+    }
+
+    /// The connection in use, or one that is made.
+    async fn connection(&self) -> Result<Arc<Connection>, Error> {
         if let Some(connection) = self.live() {
-            return timeout(ANSWERS_WITHIN, self.ask(&connection))
-                .await
-                .unwrap_or(Err(PublishError::Silent(ANSWERS_WITHIN)))
-                .map_err(unavailable);
+            return Ok(connection);
         }
         // Whoever asks wants an answer now: not after a batch that waits for a broker.
         let Ok(mut state) = self.state.try_lock() else {
             return Err(unavailable(PublishError::NotYet));
         };
-        if state.line.as_ref().is_some_and(Line::is_up) {
-            return Ok(());
+        if let Some(line) = state.line.as_ref().filter(|line| line.is_up()) {
+            return Ok(line.connection.clone());
         }
         if state.not_before.is_some_and(|due| Instant::now() < due) {
             return Err(unavailable(PublishError::NotYet));
         }
         let line = self.open(&mut state).await?;
+        let connection = line.connection.clone();
         state.line = Some(line);
-        Ok(())
+        Ok(connection)
     }
 
     fn live(&self) -> Option<Arc<Connection>> {
         let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         let live = live.upgrade();
         live.filter(|connection| connection.status().connected())
-    }
-
-    /// Opens a channel and closes it again, both of which the broker answers.
-    async fn ask(&self, connection: &Connection) -> Result<(), PublishError> {
-        let _one_at_a_time = self.asking.lock().await;
-        let channel = connection.create_channel().await?;
-        Ok(channel.close(200, "OK".into()).await?)
     }
 
     /// The channel to publish over, taken out of the state: a batch that is cancelled half-way
@@ -169,6 +199,7 @@ impl Publisher for RabbitMqPublisher {
         if parcels.is_empty() {
             return Ok(());
         }
+        self.filling().published(&parcels);
         let mut state = self.state.lock().await;
         let line = self.line(&mut state).await?;
         let sent = timeout(self.confirm_timeout, line.send(parcels))

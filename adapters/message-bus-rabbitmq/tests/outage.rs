@@ -279,3 +279,23 @@ async fn services_may_all_start_at_once_on_a_new_broker() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backlog_is_counted_in_messages_and_over_queues_that_somebody_deleted() {
+    let host = virtual_host().await;
+    let over = bus(host.url());
+    assert_eq!(over.backlog(1_000).await.unwrap(), 0);
+    let (_connection, admin) = support::channel(host.url()).await;
+    admin
+        .queue_delete("listener.0".into(), QueueDeleteOptions::default())
+        .await
+        .unwrap();
+    assert_eq!(over.backlog(1_000).await.unwrap(), 0);
+    // All at once, and so a few parcels.
+    let sent: Vec<_> = (0..100).map(|n| event("Own", "A", n)).collect();
+    publish_until_confirmed(&*over, &sent).await;
+    let end = tokio::time::Instant::now() + support::PATIENCE;
+    while over.backlog(1_000).await.unwrap() != 100 {
+        assert!(tokio::time::Instant::now() < end, "100 messages wait");
+    }
+}

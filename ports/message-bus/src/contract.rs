@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use contracts::{Envelope, Kind, MessageId, ServiceContract, ServiceName, Topology, TraceParent};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{Delivery, MessageBus, Receipt, Subscription};
 
@@ -87,6 +87,7 @@ macro_rules! message_bus_contract {
             publishing_again_delivers_the_same_id
             a_subscription_that_ends_hands_over_to_another
             unreadable_messages_hold_up_nothing
+            what_waits_is_a_backlog_until_it_is_handled
             an_unknown_service_is_refused
             it_answers
         }
@@ -435,6 +436,43 @@ pub async fn unreadable_messages_hold_up_nothing(harness: &impl Harness) {
             !found.reason.is_empty() && !found.raw.is_empty(),
             "{found:?}"
         );
+    }
+}
+
+pub async fn what_waits_is_a_backlog_until_it_is_handled(harness: &impl Harness) {
+    let bus = harness.bus().await;
+    let becomes = async |what: &str, fits: &dyn Fn(usize) -> bool| {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let backlog = bus.backlog(1_000).await.expect("the bus answers");
+            if fits(backlog) {
+                return;
+            }
+            assert!(Instant::now() < end, "the backlog is {backlog}, not {what}");
+            // Messages are waited for, and whoever counts them may look a moment later.
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    becomes("0 at the start", &|backlog| backlog == 0).await;
+    // One at a time, so that none is packed together with another. An entry of a log may be counted for
+    // each service that follows that.
+    for n in 0..20 {
+        harness.publish(&[command(&format!("I{n}"), n)]).await;
+    }
+    becomes("about 20", &|backlog| (20..=40).contains(&backlog)).await;
+    let some = bus.backlog(5).await.expect("the bus answers");
+    assert!(some >= 5, "counted up to 5: {some}");
+
+    let mut worker = subscribe(harness, &WORKER).await;
+    let mut listener = subscribe(harness, &LISTENER).await;
+    harness.publish(&[event("Own", "I0", 20)]).await;
+    take(&mut *worker, 20).await;
+    take(&mut *listener, 1).await;
+    // What follows a log gets past what does not concern it as long as it receives.
+    tokio::select! {
+        more = worker.receive(1) => panic!("nothing else was published, but {more:?} came"),
+        more = listener.receive(1) => panic!("nothing else was published, but {more:?} came"),
+        () = becomes("0 at the end", &|backlog| backlog == 0) => {}
     }
 }
 

@@ -35,6 +35,14 @@ pub trait MessageBus: Send + Sync {
     /// [`Error::Unavailable`]; [`Error::Refused`] for a service that the topology does not name.
     async fn subscribe(&self, service: &ServiceName) -> Result<Box<dyn Subscription>, Error>;
 
+    /// About how many messages wait for the services of the topology, and are not being handled yet;
+    /// there is no use in counting further than `most`. An estimate: what was packed together, or is
+    /// being handled, may be counted otherwise than one by one. When everything is handled, it is 0.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    async fn backlog(&self, most: usize) -> Result<usize, Error>;
+
     /// Whether the bus answers.
     ///
     /// # Errors

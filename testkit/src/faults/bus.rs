@@ -36,6 +36,10 @@ impl MessageBus for FaultyBus {
         }))
     }
 
+    async fn backlog(&self, most: usize) -> Result<usize, Error> {
+        self.faults.read(self.inner.backlog(most)).await
+    }
+
     async fn ping(&self) -> Result<(), Error> {
         self.faults.read(self.inner.ping()).await
     }
