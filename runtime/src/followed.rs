@@ -1,4 +1,4 @@
-//! How far a service has followed its own log.
+//! How far a reader within a service has followed its log.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

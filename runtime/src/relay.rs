@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
 use crate::handler::chain;
-use crate::{Backoff, Settings};
+use crate::{Backoff, Followed, Settings};
 
 /// The relay of one service. At the start, after a crash and in normal running it does the same: go on
 /// behind its checkpoint.
@@ -21,6 +21,8 @@ pub(crate) struct Relay {
     pub(crate) store: Arc<dyn EventStore>,
     pub(crate) publisher: Arc<dyn Publisher>,
     pub(crate) settings: Settings,
+    /// Up to where everything is published.
+    pub(crate) published: Followed,
 }
 
 impl Relay {
@@ -46,6 +48,7 @@ impl Relay {
             }
             backoff.wait().await;
         };
+        self.published.reached(&cursor);
         backoff.reset();
         let mut unsaved = false;
         let mut saved_at = Instant::now();
@@ -80,6 +83,7 @@ impl Relay {
             }
             backoff.reset();
             cursor = page.cursor;
+            self.published.reached(&cursor);
             let idle = page.entries.is_empty();
             // What was passed over without an entry is not worth a checkpoint of its own: where that is
             // stored in the same log, each would be passed over again, and be followed by another.

@@ -13,7 +13,7 @@ use crate::followed::Followed;
 use crate::indexes::IndexReader;
 use crate::parked::ParkedInstances;
 use crate::relay::Relay;
-use crate::{Clock, Handler, Health, Inbox, Runnable, Settings, consumer};
+use crate::{Clock, Handler, Health, Inbox, Pressure, Runnable, Settings, consumer};
 
 /// What a service runs on.
 #[derive(Clone)]
@@ -46,6 +46,7 @@ pub struct Service {
     kind: StreamKind,
     parked: ParkedInstances,
     followed: Followed,
+    pressure: Pressure,
     health: Health,
 }
 
@@ -78,6 +79,12 @@ impl Service {
             kind: kind.clone(),
             parked: ParkedInstances::default(),
             followed: Followed::default(),
+            pressure: Pressure {
+                bus: bus.clone(),
+                store: store.clone(),
+                kind: kind.clone(),
+                published: Followed::default(),
+            },
             health: Health::default(),
         };
         // The relay and the indexes follow the same log, at about the same place.
@@ -125,6 +132,7 @@ impl Service {
                 store,
                 publisher,
                 settings,
+                published: service.pressure.published.clone(),
             };
             service
                 .relay
@@ -161,6 +169,12 @@ impl Service {
     #[must_use]
     pub fn followed(&self) -> Followed {
         self.followed.clone()
+    }
+
+    /// What waits behind it.
+    #[must_use]
+    pub fn pressure(&self) -> Pressure {
+        self.pressure.clone()
     }
 
     /// Is cancelled when the service takes nothing more in: nobody should wait for what it will do.

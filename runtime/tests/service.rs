@@ -150,6 +150,10 @@ impl MessageBus for ScriptedBus {
         Ok(Box::new(ScriptedSubscription { bus, store }))
     }
 
+    async fn backlog(&self, _most: usize) -> Result<usize, Error> {
+        Ok(self.bus.0.lock().unwrap().to_deliver.len())
+    }
+
     async fn ping(&self) -> Result<(), Error> {
         Ok(())
     }
@@ -237,6 +241,33 @@ async fn the_relay_publishes_what_is_stored_in_order_until_it_is_confirmed() {
         "{published:?}"
     );
     assert!(!published.contains(&"Noted".to_owned()), "{published:?}");
+}
+
+#[tokio::test]
+async fn what_is_stored_and_not_published_presses_until_it_is() {
+    let store = memory();
+    let (script, bus) = scripted(&store);
+    script.0.lock().unwrap().failures = usize::MAX;
+    let (service, inbox) = start(&store, bus, clock());
+    let pressure = service.pressure();
+    for ticket in ["A", "B", "C"] {
+        inbox.submit_one(message("Open", ticket, 1)).await.unwrap();
+    }
+    let waits_for = async |unpublished| {
+        let patient = async {
+            while pressure.look(100).await.unwrap().unpublished != unpublished {
+                tokio::task::yield_now().await;
+            }
+        };
+        let patience = std::time::Duration::from_secs(30);
+        tokio::time::timeout(patience, patient).await.unwrap();
+    };
+    waits_for(3).await;
+    assert_eq!(pressure.look(2).await.unwrap().unpublished, 2);
+    script.0.lock().unwrap().failures = 0;
+    waits_for(0).await;
+    drop(inbox);
+    service.stop().await;
 }
 
 #[tokio::test]
