@@ -16,6 +16,9 @@ pub struct Problem {
     detail: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    /// In how many seconds the same request may be sent again.
+    #[serde(skip)]
+    retry_after_s: u64,
 }
 
 /// What is wrong with one field of a body.
@@ -36,6 +39,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             errors: Vec::new(),
+            retry_after_s: 1,
         }
     }
 
@@ -50,6 +54,14 @@ impl Problem {
         }
     }
 
+    /// There is too much of this at the moment; the same request may be sent again in so many seconds.
+    pub fn too_much(detail: impl Into<String>, retry_after_s: u64) -> Self {
+        Self {
+            retry_after_s,
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail)
+        }
+    }
+
     /// The service cannot do it now; the same request may be sent again.
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
@@ -59,6 +71,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = HeaderValue::from(self.retry_after_s);
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(
@@ -70,7 +83,7 @@ impl IntoResponse for Problem {
             StatusCode::TOO_MANY_REQUESTS,
         ];
         if later.contains(&status) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            headers.insert(header::RETRY_AFTER, retry_after);
         }
         if status == StatusCode::UNAUTHORIZED {
             let bearer = HeaderValue::from_static("Bearer");

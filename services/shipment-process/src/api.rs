@@ -25,6 +25,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::admission::Admission;
 use crate::outcome::Outcome;
 use crate::process::ShipmentProcess;
 use crate::request::StartRequest;
@@ -36,6 +37,7 @@ pub(crate) struct Api {
     pub(crate) store: Arc<dyn EventStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) kind: StreamKind,
+    pub(crate) admission: Admission,
     pub(crate) following: Following,
     /// How long a request may wait.
     pub(crate) patience: Duration,
@@ -115,6 +117,8 @@ impl Api {
         headers: &HeaderMap,
         is_same: fn(&ProcessShipment, &ProcessShipment) -> bool,
     ) -> Result<Response, Problem> {
+        // Before anything is read: to send somebody away must cost nothing.
+        self.admission.admit()?;
         if let Some(answer) = self.started_before(&start, is_same).await? {
             return answer;
         }

@@ -3,6 +3,7 @@
 //! It never does a step itself. Start with [`ShipmentProcess`], the process; [`start`] runs it with the
 //! HTTP API.
 
+mod admission;
 mod answers;
 mod api;
 mod endings;
@@ -23,6 +24,8 @@ use host::{Hosted, Settings};
 use jiff::SignedDuration;
 use kernel::{Category, InvalidCategory, Registry};
 use runtime::Environment;
+
+use crate::admission::Admission;
 
 pub use messages::{Command, Input};
 pub use outcome::Outcome;
@@ -79,6 +82,7 @@ pub fn start(settings: &Settings, environment: &Environment) -> anyhow::Result<H
         store: environment.store.clone(),
         clock: environment.clock.clone(),
         kind: StreamKind::new(STREAM_KIND),
+        admission: Admission::new(hosted.service.pressure(), process.max_backlog),
         following: api::Following::new(&hosted.service, settings),
         patience: Duration::from_millis(settings.http.request_timeout_ms),
     });
