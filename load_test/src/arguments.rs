@@ -17,7 +17,9 @@ use serde::Serialize;
 /// left out. With --rate, a worker does not even wait for the answer to one start before it sends the next.
 ///
 /// The exit code is 0 only if every start was accepted and every shipment finished as its id says: last character 1
-/// or 2 fails, 3 fails and is completed a little later, anything else is completed.
+/// or 2 fails, 3 fails and is completed a little later, anything else is completed. With --rate, starts may also have
+/// been refused (429) until their retries were used up: the report says how many, and the exit code is 0 if everything
+/// that was accepted finished.
 #[derive(Clone, Debug, Parser, Serialize)]
 #[command(version, args_override_self = true, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -82,7 +84,8 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 600)]
     pub(crate) timeout_s: u64,
 
-    /// How often a start is repeated, with the same id, after a connection error, a 429 or a 503
+    /// How often a start is repeated, with the same id, after a connection error, a 429 or a 503: as late as the
+    /// answer says
     #[arg(long, default_value_t = 10)]
     pub(crate) retries: u32,
 

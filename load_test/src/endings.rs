@@ -54,7 +54,7 @@ impl Endings {
             match endings.next().await {
                 Err(refusal) if refusal.transient && retries_left > 0 => {
                     retries_left -= 1;
-                    sleep(pause.next()).await;
+                    sleep(pause.after(&refusal)).await;
                 }
                 Err(refusal) => return Err(refusal.cause),
                 Ok(_) => break,
@@ -72,10 +72,10 @@ impl Endings {
             ("waitMs", &self.wait_ms.to_string()),
         ];
         let answer = self.client.get(&self.url).query(&query).send().await?;
-        let status = answer.status();
+        let refusal = (answer.status() != StatusCode::OK).then(|| Refusal::of(&answer));
         let body = answer.bytes().await?;
-        if status != StatusCode::OK {
-            return Err(Refusal::of(status));
+        if let Some(refusal) = refusal {
+            return Err(refusal);
         }
         let page: Page = serde_json::from_slice(&body)
             .map_err(|_| Refusal::for_good("an answer that is no list of endings"))?;

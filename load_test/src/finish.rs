@@ -64,8 +64,9 @@ pub(crate) async fn watch(
                     sleep(BREATH).await;
                 }
                 Err(refusal) => {
+                    let pause = pause.after(&refusal);
                     count(&mut following.errors, refusal.cause);
-                    sleep(pause.next()).await;
+                    sleep(pause).await;
                 }
             }
         }
@@ -110,10 +111,10 @@ struct Answer {
 
 async fn ask(client: &Client, url: &str, id: Id) -> Result<Status, Refusal> {
     let answer = client.get(format!("{url}/shipments/{id}")).send().await?;
-    let status = answer.status();
+    let refusal = (answer.status() != StatusCode::OK).then(|| Refusal::of(&answer));
     let body = answer.bytes().await?;
-    if status != StatusCode::OK {
-        return Err(Refusal::of(status));
+    if let Some(refusal) = refusal {
+        return Err(refusal);
     }
     serde_json::from_slice(&body)
         .map(|answer: Answer| answer.status)

@@ -24,6 +24,8 @@ pub(crate) struct Starts {
     pub(crate) accepted: u64,
     /// Starts given up, by the cause of the last try.
     pub(crate) failed: Causes,
+    /// The same where the service said at last that there is too much at the moment.
+    pub(crate) refused: Causes,
     /// Requests repeated, by the cause that made it necessary.
     pub(crate) retried: Causes,
     /// Microseconds from the time a start was due to its acceptance, tries and pauses between them included.
@@ -39,6 +41,7 @@ impl Default for Starts {
         Self {
             accepted: 0,
             failed: Causes::new(),
+            refused: Causes::new(),
             retried: Causes::new(),
             from_intended: latencies(),
             from_send: latencies(),
@@ -171,12 +174,18 @@ impl Worker {
                 }
                 Err(refusal) if refusal.transient && retries_left > 0 => {
                     retries_left -= 1;
+                    let pause = pause.after(&refusal);
                     count(&mut lock(&self.starts).retried, refusal.cause);
-                    sleep(pause.next()).await;
+                    sleep(pause).await;
                 }
                 Err(refusal) => {
                     self.board.refused(id);
-                    count(&mut lock(&self.starts).failed, refusal.cause);
+                    let mut starts = lock(&self.starts);
+                    let causes = match refusal.is_too_much {
+                        true => &mut starts.refused,
+                        false => &mut starts.failed,
+                    };
+                    count(causes, refusal.cause);
                     return;
                 }
             }
@@ -186,12 +195,12 @@ impl Worker {
     async fn post(&self, id: Id) -> Result<(), Refusal> {
         let url = format!("{}/{id}", self.url);
         let answer = self.client.post(url).send().await?;
-        let status = answer.status();
+        let accepted = match answer.status() {
+            StatusCode::ACCEPTED => Ok(()),
+            _ => Err(Refusal::of(&answer)),
+        };
         // Read to the end, so that the connection can be used again; the content does not matter.
         answer.bytes().await.ok();
-        match status {
-            StatusCode::ACCEPTED => Ok(()),
-            status => Err(Refusal::of(status)),
-        }
+        accepted
     }
 }

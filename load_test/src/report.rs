@@ -30,7 +30,8 @@ pub(crate) struct Measured {
 /// All that a run measured. Its field names are those of the JSON file.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
-    /// Every start was accepted, and every shipment finished as its id says (if that was waited for).
+    /// Every start was accepted, and every shipment finished as its id says (if that was waited for). In an open
+    /// loop, starts may also have been refused, and everything that was accepted finished.
     pub(crate) ok: bool,
     pub(crate) ended: Ended,
     pub(crate) settings: Arguments,
@@ -57,9 +58,13 @@ pub(crate) struct StartNumbers {
     pub(crate) planned: u64,
     pub(crate) accepted: u64,
     pub(crate) failed: u64,
+    /// Sent away to the end, since there was too much at the moment: in an open loop, which sends what the service
+    /// may not be able to take, that is no fault.
+    pub(crate) refused: u64,
     /// Never sent, or abandoned under way, because the run was ended early.
     pub(crate) not_sent: u64,
     pub(crate) failed_by_cause: Causes,
+    pub(crate) refused_by_cause: Causes,
     pub(crate) retries: u64,
     pub(crate) retries_by_cause: Causes,
     /// From the first request to the last acceptance.
@@ -135,6 +140,9 @@ impl Report {
             }
         };
         fault(self.starts.failed, "not accepted");
+        if self.settings.rate.is_none() {
+            fault(self.starts.refused, "refused");
+        }
         fault(self.starts.not_sent, "not started");
         if let Some(finishes) = &self.finishes {
             fault(finishes.still_running, "unfinished");
@@ -150,6 +158,7 @@ impl StartNumbers {
     fn new(arguments: &Arguments, starts: &Starts) -> Self {
         let planned = arguments.planned();
         let failed = starts.failed.values().sum();
+        let refused = starts.refused.values().sum();
         let elapsed = match (starts.first_sent, starts.last_accepted) {
             (Some(first), Some(last)) => last.saturating_duration_since(first),
             (None, _) | (_, None) => Duration::ZERO,
@@ -158,8 +167,10 @@ impl StartNumbers {
             planned,
             accepted: starts.accepted,
             failed,
-            not_sent: planned.saturating_sub(starts.accepted + failed),
+            refused,
+            not_sent: planned.saturating_sub(starts.accepted + failed + refused),
             failed_by_cause: starts.failed.clone(),
+            refused_by_cause: starts.refused.clone(),
             retries: starts.retried.values().sum(),
             retries_by_cause: starts.retried.clone(),
             elapsed_s: elapsed.as_secs_f64(),

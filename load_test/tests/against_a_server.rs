@@ -296,6 +296,29 @@ async fn a_start_refused_too_often_has_failed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_there_is_too_much_of_an_open_loop_what_was_accepted_counts() {
+    let server = Server::start(Behaviour {
+        start: |_| StatusCode::TOO_MANY_REQUESTS,
+        ..GOOD
+    })
+    .await;
+    let options = "--workers 2 --shipments 1 --retries 1";
+    let open = server.run(&format!("{options} --rate 100")).await;
+    open.assert_code(0);
+    assert_eq!(open.report["starts"]["refused_by_cause"]["status 429"], 2);
+    assert_eq!(open.report["starts"]["retries"], 2);
+    assert_eq!(open.report["starts"]["failed"], 0);
+    assert_eq!(open.report["starts"]["not_sent"], 0);
+    let says = "Result: all right with what was accepted\n";
+    assert!(open.text.ends_with(says), "{}", open.text);
+    assert!(open.page.contains("2 starts were refused"), "{}", open.page);
+
+    let closed = server.run(&format!("{options} --delay-ms 1")).await;
+    closed.assert_code(1);
+    assert!(closed.text.contains("2 refused"), "{}", closed.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_start_refused_for_good_is_not_repeated() {
     let server = Server::start(Behaviour {
         start: |_| StatusCode::BAD_REQUEST,

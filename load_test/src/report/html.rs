@@ -61,11 +61,15 @@ fn result(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     if report.ok {
         let verified = match report.finishes {
             Some(_) => "every shipment ended as its id says",
-            None => "every start was accepted; the ends were not waited for",
+            None => "the ends were not waited for",
+        };
+        let accepted = match report.starts.refused {
+            0 => "every start was accepted".to_owned(),
+            refused => format!("{refused} starts were refused, the others accepted"),
         };
         return writeln!(
             f,
-            "<p class=\"result good\">All right: {verified}.{ended}</p>"
+            "<p class=\"result good\">All right: {accepted}; {verified}.{ended}</p>"
         );
     }
     let faults = Escaped(report.faults().join(", "));
@@ -233,6 +237,13 @@ fn counts(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
         starts.failed,
         &causes(&starts.failed_by_cause),
     )?;
+    if starts.refused > 0 {
+        row(
+            "Starts refused",
+            starts.refused,
+            &causes(&starts.refused_by_cause),
+        )?;
+    }
     if starts.not_sent > 0 {
         row("Not started", starts.not_sent, "the run was ended early")?;
     }

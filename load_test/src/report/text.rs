@@ -34,6 +34,14 @@ impl Display for Report {
             starts.failed,
             &causes(&starts.failed_by_cause),
         )?;
+        if starts.refused > 0 {
+            line(
+                f,
+                "refused",
+                starts.refused,
+                &causes(&starts.refused_by_cause),
+            )?;
+        }
         if starts.not_sent > 0 {
             line(f, "not started", starts.not_sent, "the run was ended early")?;
         }
@@ -84,6 +92,9 @@ impl Display for Report {
                 writeln!(f, "Gave up {} s after the last start.", settings.timeout_s)?;
             }
             Ended::Interrupted => writeln!(f, "Ended early.")?,
+        }
+        if self.ok && starts.refused > 0 {
+            return writeln!(f, "Result: all right with what was accepted");
         }
         if self.ok {
             return writeln!(f, "Result: all right");
