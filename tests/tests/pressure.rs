@@ -88,7 +88,10 @@ impl User {
     async fn all_else_is_answered(&self) {
         let first = &self.accepted[0];
         let (status, outcome) = self.ask(Method::GET, &format!("/{first}")).await;
-        assert_eq!((status, &outcome["status"]), (StatusCode::OK, &json!("running")));
+        assert_eq!(
+            (status, &outcome["status"]),
+            (StatusCode::OK, &json!("running"))
+        );
         let (status, _) = self.ask(Method::GET, "/shipments/endings").await;
         assert_eq!(status, StatusCode::OK);
         let cancel = format!("/shipments/{first}/cancel");

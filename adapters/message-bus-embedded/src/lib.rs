@@ -104,9 +104,6 @@ impl MessageBus for EmbeddedBus {
     }
 
     async fn ping(&self) -> Result<(), Error> {
-        self.store
-            .ping()
-            .await
-            .map_err(away)
+        self.store.ping().await.map_err(away)
     }
 }
