@@ -56,7 +56,7 @@ impl Relay {
             let stopping = stop.is_cancelled();
             let page = match self
                 .store
-                .read_log(&self.kind, &cursor, self.settings.max_batch)
+                .follow_log(&self.kind, &cursor, self.settings.max_batch)
                 .await
             {
                 Ok(page) => page,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use contracts::ServiceContract;
-use event_store::{Checkpoints, EventStore, SharedReads, StreamKind};
+use event_store::{Checkpoints, EventStore, StreamKind};
 use kernel::Registry;
 use message_bus::MessageBus;
 use tokio::task::JoinSet;
@@ -87,8 +87,6 @@ impl Service {
             },
             health: Health::default(),
         };
-        // The relay and the indexes follow the same log, at about the same place.
-        let store: Arc<dyn EventStore> = Arc::new(SharedReads::of(store));
         let (inbox, waiting) = Inbox::new();
         let handler = Handler::new(
             name.clone(),

@@ -26,13 +26,13 @@ impl EventStoreDb {
             .iter()
             .map(|append| self.prepare(append))
             .collect::<Result<Vec<_>, _>>()?;
-        let outcomes = stream::iter(prepared)
+        let outcomes: Vec<Appended> = stream::iter(prepared)
             .map(|append| self.append_one(append))
             .buffered(AT_ONCE)
             .try_collect()
             .await?;
-        self.wake_ups
-            .stored(appends.iter().map(|append| append.stream.kind()));
+        // The server does not say what stands before them.
+        self.tails.stored(self.partitions, appends, &outcomes, &[]);
         Ok(outcomes)
     }
 

@@ -25,7 +25,7 @@ use async_trait::async_trait;
 use contracts::Partitions;
 use event_store::{
     Append, Appended, BoxError, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page,
-    StreamKind, StreamName, WakeUp, WakeUps,
+    StreamKind, StreamName, Tails, WakeUp,
 };
 
 pub use settings::Settings;
@@ -51,7 +51,7 @@ pub struct EventStoreDb {
     log_id: String,
     horizon: Arc<Horizon>,
     known: Known,
-    wake_ups: WakeUps,
+    tails: Tails,
 }
 
 impl EventStoreDb {
@@ -73,7 +73,7 @@ impl EventStoreDb {
             log_id: String::new(),
             horizon: Arc::default(),
             known: Known::default(),
-            wake_ups: WakeUps::default(),
+            tails: Tails::default(),
         };
         match store.set_up().await {
             Ok(()) => Ok(store),
@@ -122,6 +122,16 @@ impl EventStore for EventStoreDb {
         self.read_page(kind, after, limit).await
     }
 
+    async fn follow_log(
+        &self,
+        kind: &StreamKind,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page, Error> {
+        let read = self.read_page(kind, after, limit);
+        self.tails.follow(kind, after, limit, read).await
+    }
+
     async fn count_log(
         &self,
         kind: &StreamKind,
@@ -134,7 +144,7 @@ impl EventStore for EventStoreDb {
     }
 
     fn wake_ups(&self, kind: &StreamKind) -> WakeUp {
-        self.wake_ups.listen(kind)
+        self.tails.listen(kind)
     }
 
     async fn ping(&self) -> Result<(), Error> {

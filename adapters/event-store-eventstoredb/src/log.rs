@@ -43,7 +43,7 @@ impl EventStoreDb {
         limit: usize,
     ) -> Result<Page, Error> {
         let Some(start) = after.iter().map(|(_, position)| position.0).min() else {
-            return Ok(Page::behind(after, Vec::new()));
+            return Ok(Page::behind(after, Vec::new(), limit));
         };
         // Nothing of ours lies before the beginning of the log.
         let mut passed = start.max(self.origin);
@@ -197,7 +197,12 @@ fn page(after: &Cursor, entries: Vec<Entry>, passed: u64) -> Page {
     for (partition, _) in after.iter() {
         cursor.advance(partition, event_store::Position(passed));
     }
-    Page { entries, cursor }
+    Page {
+        entries: entries.into_iter().map(Arc::new).collect(),
+        cursor,
+        // An end that was told may be that of a connection.
+        to_end: false,
+    }
 }
 
 fn behind(after: u64, limit: usize) -> ReadAllOptions {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use contracts::Partitions;
 use event_store::{
     Append, Appended, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page, StreamKind,
-    StreamName, WakeUp, WakeUps,
+    StreamName, Tails, WakeUp,
 };
 use tokio::sync::{Mutex, RwLock, oneshot};
 
@@ -22,7 +22,7 @@ pub struct MemoryEventStore {
     /// Held from the check of the versions until the entries are visible: one append at a time.
     appending: Mutex<()>,
     log: RwLock<Log>,
-    wake_ups: WakeUps,
+    tails: Tails,
 }
 
 impl MemoryEventStore {
@@ -33,7 +33,7 @@ impl MemoryEventStore {
             partitions,
             appending: Mutex::default(),
             log: RwLock::default(),
-            wake_ups: WakeUps::default(),
+            tails: Tails::default(),
         }
     }
 
@@ -57,15 +57,15 @@ impl MemoryEventStore {
         pause: Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>,
     ) -> Result<Vec<Appended>, Error> {
         let _one_at_a_time = self.appending.lock().await;
-        let (outcomes, entries) = self.log.read().await.prepare(appends, self.partitions);
+        let (outcomes, places, entries) = self.log.read().await.prepare(appends, self.partitions);
         if let Some((reached, release)) = pause {
             // Whoever dropped the other end does not want to be told, or to hold any longer.
             let _ = reached.send(());
             let _ = release.await;
         }
         self.log.write().await.add(entries);
-        self.wake_ups
-            .stored(appends.iter().map(|append| append.stream.kind()));
+        self.tails
+            .stored(self.partitions, appends, &outcomes, &places);
         Ok(outcomes)
     }
 }
@@ -88,7 +88,17 @@ impl EventStore for MemoryEventStore {
         limit: usize,
     ) -> Result<Page, Error> {
         let entries = self.log.read().await.after(kind, after, limit);
-        Ok(Page::behind(after, entries))
+        Ok(Page::behind(after, entries, limit))
+    }
+
+    async fn follow_log(
+        &self,
+        kind: &StreamKind,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page, Error> {
+        let read = self.read_log(kind, after, limit);
+        self.tails.follow(kind, after, limit, read).await
     }
 
     async fn count_log(
@@ -101,7 +111,7 @@ impl EventStore for MemoryEventStore {
     }
 
     fn wake_ups(&self, kind: &StreamKind) -> WakeUp {
-        self.wake_ups.listen(kind)
+        self.tails.listen(kind)
     }
 
     async fn ping(&self) -> Result<(), Error> {

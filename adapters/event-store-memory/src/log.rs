@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use contracts::{Partition, Partitions};
 use event_store::{
-    Append, Appended, Checkpoint, Cursor, Entry, Position, StreamKind, StreamName, Version,
+    Append, Appended, Checkpoint, Cursor, Entry, Place, Position, StreamKind, StreamName, Version,
 };
 
 /// Entries, in the order of positions and of versions, and checkpoints.
@@ -18,19 +18,26 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// What becomes of each append, and the entries to add. Nothing else may be added before these.
+    /// What becomes of each append, where it is to stand, and the entries to add. Nothing else may be added before these.
     pub(crate) fn prepare(
         &self,
         appends: &[Append],
         partitions: Partitions,
-    ) -> (Vec<Appended>, Vec<Entry>) {
-        let mut entries = Vec::new();
+    ) -> (Vec<Appended>, Vec<Option<Place>>, Vec<Entry>) {
+        let mut entries: Vec<Entry> = Vec::new();
         let mut outcomes = Vec::with_capacity(appends.len());
+        let mut places = Vec::with_capacity(appends.len());
         for append in appends {
             let stored = self.entries_of(&append.stream);
             let current = Version(stored.len() as u64);
             if current == append.expected {
                 let partition = partitions.of(append.stream.instance());
+                let is_near = |e: &&Entry| {
+                    e.partition == partition && e.stream.kind() == append.stream.kind()
+                };
+                let behind = entries.iter().rfind(is_near).map(|entry| entry.position);
+                let behind = behind.unwrap_or_else(|| self.last(append.stream.kind(), partition));
+                let first = entries.len();
                 for (content, ordinal) in append.entries.iter().zip(1..) {
                     entries.push(Entry {
                         position: Position(self.last_position + 1 + entries.len() as u64),
@@ -40,14 +47,22 @@ impl Log {
                         content: content.clone(),
                     });
                 }
-                outcomes.push(Appended::Stored);
-            } else if is_stored(append, stored) {
+                let positions = entries[first..].iter().map(|entry| entry.position);
+                places.push(Some(Place {
+                    behind,
+                    positions: positions.collect(),
+                }));
                 outcomes.push(Appended::Stored);
             } else {
-                outcomes.push(Appended::Conflict { current });
+                places.push(None);
+                outcomes.push(if is_stored(append, stored) {
+                    Appended::Stored
+                } else {
+                    Appended::Conflict { current }
+                });
             }
         }
-        (outcomes, entries)
+        (outcomes, places, entries)
     }
 
     /// Makes prepared entries visible.
@@ -75,7 +90,12 @@ impl Log {
     }
 
     /// The entries of a kind behind a cursor: the oldest ones, so that no partition starves.
-    pub(crate) fn after(&self, kind: &StreamKind, cursor: &Cursor, limit: usize) -> Vec<Entry> {
+    pub(crate) fn after(
+        &self,
+        kind: &StreamKind,
+        cursor: &Cursor,
+        limit: usize,
+    ) -> Vec<Arc<Entry>> {
         let Some(partitions) = self.kinds.get(kind.as_str()) else {
             return Vec::new();
         };
@@ -86,11 +106,15 @@ impl Log {
             found.extend(entries[start..].iter().take(limit));
         }
         found.sort_unstable_by_key(|entry| entry.position);
-        found
-            .into_iter()
-            .take(limit)
-            .map(|entry| Entry::clone(entry))
-            .collect()
+        found.into_iter().take(limit).cloned().collect()
+    }
+
+    /// The position of the last entry of a partition.
+    fn last(&self, kind: &str, partition: Partition) -> Position {
+        let partitions = self.kinds.get(kind);
+        let entries = partitions.and_then(|partitions| partitions.get(&partition));
+        let last = entries.and_then(|entries| entries.last());
+        last.map_or(Position::START, |last| last.position)
     }
 
     /// How many entries of a kind are behind a cursor.

@@ -7,30 +7,18 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use contracts::Partitions;
 use event_store::contract::{Harness, HeldAppend};
-use event_store::{Append, Appended, Error, EventStore, SharedReads};
+use event_store::{Append, Appended, Error, EventStore};
 use event_store_memory::MemoryEventStore;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// The store, and what shares its reads where that is tested.
 struct Memory {
-    inner: Arc<MemoryEventStore>,
-    store: Arc<dyn EventStore>,
+    store: Arc<MemoryEventStore>,
 }
 
 async fn memory() -> Memory {
-    let inner = Arc::new(MemoryEventStore::new(Partitions::default()));
     Memory {
-        store: inner.clone(),
-        inner,
-    }
-}
-
-async fn shared() -> Memory {
-    let memory = memory().await;
-    Memory {
-        store: Arc::new(SharedReads::of(memory.store)),
-        ..memory
+        store: Arc::new(MemoryEventStore::new(Partitions::default())),
     }
 }
 
@@ -47,7 +35,7 @@ impl Harness for Memory {
     async fn hold_append(&self, append: Append) -> Box<dyn HeldAppend> {
         let (reached, has_reached) = oneshot::channel();
         let (release, released) = oneshot::channel();
-        let store = self.inner.clone();
+        let store = self.store.clone();
         let append =
             tokio::spawn(async move { store.append_held(&[append], reached, released).await });
         has_reached.await.unwrap();
@@ -72,14 +60,4 @@ impl HeldAppend for Held {
     }
 }
 
-mod of_the_store {
-    use super::memory;
-
-    event_store::event_store_contract!(memory);
-}
-
-mod of_shared_reads {
-    use super::shared;
-
-    event_store::event_store_contract!(shared);
-}
+event_store::event_store_contract!(memory);

@@ -1,7 +1,9 @@
 //! What is sent to be stored.
 
+use std::collections::HashMap;
+
 use contracts::Partitions;
-use event_store::{Append, Appended, Checkpoint, Error, Version};
+use event_store::{Append, Appended, Checkpoint, Error, Place, Position, Version};
 use jiff_sqlx::ToSqlx;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -10,7 +12,7 @@ use crate::database::Statement;
 use crate::error::{corrupt, refused, translate};
 use crate::read::clamped;
 
-/// The call of `longhaul_append`: an array for each column, so that the statement is the same for
+/// The call of `longhaul_append_placed`: an array for each column, so that the statement is the same for
 /// any number of streams and entries.
 pub(crate) fn query<'q>(
     appends: &'q [Append],
@@ -43,7 +45,8 @@ pub(crate) fn query<'q>(
     }
     let of_streams = || appends.iter().map(|append| &append.stream);
     Ok(sqlx::query(
-        "select longhaul_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        "select outcomes, lasts, positions
+         from longhaul_append_placed($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(
         of_streams()
@@ -74,12 +77,36 @@ pub(crate) fn query<'q>(
     .bind(times))
 }
 
-/// What `longhaul_append` answers.
-pub(crate) fn outcomes(rows: &[PgRow]) -> Result<Vec<Appended>, Error> {
+/// What `longhaul_append_placed` answers: what became of each append, and where it stands where this call has
+/// stored it.
+pub(crate) fn outcomes(
+    appends: &[Append],
+    partitions: Partitions,
+    rows: &[PgRow],
+) -> Result<(Vec<Appended>, Vec<Option<Place>>), Error> {
     let row = rows
         .first()
         .ok_or_else(|| corrupt("no answer to an append"))?;
-    let outcomes: Vec<Option<i64>> = row.try_get(0).map_err(translate)?;
+    let outcomes: Vec<Option<i64>> = row.try_get("outcomes").map_err(translate)?;
+    let lasts: Vec<Option<i64>> = row.try_get("lasts").map_err(translate)?;
+    let positions: Option<Vec<i64>> = row.try_get("positions").map_err(translate)?;
+    let mut positions = positions.unwrap_or_default().into_iter().map(position);
+    // Where several appends go to one log, each stands behind the one before.
+    let mut ends = HashMap::new();
+    let mut places = Vec::with_capacity(appends.len());
+    for (append, last) in appends.iter().zip(lasts) {
+        let Some(last) = last else {
+            places.push(None);
+            continue;
+        };
+        let positions = positions.by_ref().take(append.entries.len());
+        let positions: Vec<_> = positions.collect::<Result<_, _>>()?;
+        let partition = partitions.of(append.stream.instance());
+        let end = positions.last().copied().unwrap_or_default();
+        let before = ends.insert((append.stream.kind(), partition), end);
+        let behind = before.map_or_else(|| position(last), Ok)?;
+        places.push(Some(Place { behind, positions }));
+    }
     let appended = |outcome: Option<i64>| match outcome {
         None => Ok(Appended::Stored),
         Some(version) => {
@@ -87,7 +114,12 @@ pub(crate) fn outcomes(rows: &[PgRow]) -> Result<Vec<Appended>, Error> {
             Ok(Appended::Conflict { current })
         }
     };
-    outcomes.into_iter().map(appended).collect()
+    let outcomes = outcomes.into_iter().map(appended);
+    Ok((outcomes.collect::<Result<_, _>>()?, places))
+}
+
+fn position(found: i64) -> Result<Position, Error> {
+    u64::try_from(found).map(Position).map_err(corrupt)
 }
 
 /// Saves a checkpoint, keeping the greater position of each partition.

@@ -2,7 +2,7 @@
 //!
 //! It never holds a lock, or anything else, on the server beyond one statement, so that it works
 //! behind a connection pooler too. Start with [`PostgresEventStore::connect`], and with
-//! `longhaul_append` in `migrations/`, where the rules of appending are kept.
+//! `longhaul_append_placed` in `migrations/`, where the rules of appending are kept.
 
 mod append;
 mod checkpoints;
@@ -12,12 +12,15 @@ mod read;
 mod set_up;
 mod settings;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use contracts::Partitions;
 use event_store::{
     Append, Appended, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page, StreamKind,
-    StreamName, WakeUp, WakeUps,
+    StreamName, Tails, WakeUp,
 };
+use sqlx::postgres::PgRow;
 use tokio::sync::oneshot;
 
 pub use checkpoints::PostgresCheckpoints;
@@ -31,7 +34,7 @@ use crate::database::Database;
 pub struct PostgresEventStore {
     partitions: Partitions,
     database: Database,
-    wake_ups: WakeUps,
+    tails: Tails,
 }
 
 impl PostgresEventStore {
@@ -47,7 +50,7 @@ impl PostgresEventStore {
         Ok(Self {
             partitions,
             database: Database::new(options, settings),
-            wake_ups: WakeUps::default(),
+            tails: Tails::default(),
         })
     }
 
@@ -64,9 +67,14 @@ impl PostgresEventStore {
     ) -> Result<Vec<Appended>, Error> {
         let query = append::query(appends, self.partitions)?;
         let rows = self.database.fetch_held(query, reached, release).await?;
-        let outcomes = append::outcomes(&rows)?;
-        self.wake_ups
-            .stored(appends.iter().map(|append| append.stream.kind()));
+        self.stored(appends, &rows)
+    }
+
+    /// What became of each append, which those who follow the log are told of too.
+    fn stored(&self, appends: &[Append], rows: &[PgRow]) -> Result<Vec<Appended>, Error> {
+        let (outcomes, places) = append::outcomes(appends, self.partitions, rows)?;
+        self.tails
+            .stored(self.partitions, appends, &outcomes, &places);
         Ok(outcomes)
     }
 }
@@ -81,10 +89,7 @@ impl EventStore for PostgresEventStore {
             .database
             .fetch(append::query(appends, self.partitions)?)
             .await?;
-        let outcomes = append::outcomes(&rows)?;
-        self.wake_ups
-            .stored(appends.iter().map(|append| append.stream.kind()));
-        Ok(outcomes)
+        self.stored(appends, &rows)
     }
 
     async fn read_streams(&self, streams: &[StreamName]) -> Result<Vec<Vec<Entry>>, Error> {
@@ -105,8 +110,19 @@ impl EventStore for PostgresEventStore {
             .database
             .fetch(read::log_query(kind, after, limit))
             .await?;
-        let entries = rows.iter().map(read::entry).collect::<Result<_, _>>()?;
-        Ok(Page::behind(after, entries))
+        let entries = rows.iter().map(|row| read::entry(row).map(Arc::new));
+        let entries = entries.collect::<Result<_, _>>()?;
+        Ok(Page::behind(after, entries, limit))
+    }
+
+    async fn follow_log(
+        &self,
+        kind: &StreamKind,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page, Error> {
+        let read = self.read_log(kind, after, limit);
+        self.tails.follow(kind, after, limit, read).await
     }
 
     async fn count_log(
@@ -120,7 +136,7 @@ impl EventStore for PostgresEventStore {
     }
 
     fn wake_ups(&self, kind: &StreamKind) -> WakeUp {
-        self.wake_ups.listen(kind)
+        self.tails.listen(kind)
     }
 
     async fn ping(&self) -> Result<(), Error> {

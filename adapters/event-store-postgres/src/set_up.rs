@@ -97,6 +97,11 @@ fn migrator() -> Migrator {
                 "functions",
                 include_str!("../migrations/0002_functions.sql"),
             ),
+            migration(
+                20_261_121_000_003,
+                "places",
+                include_str!("../migrations/0003_places.sql"),
+            ),
         ]),
         ..Migrator::DEFAULT
     };

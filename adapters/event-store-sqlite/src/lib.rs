@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use contracts::Partitions;
 use event_store::{
     Append, Appended, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page, StreamKind,
-    StreamName, WakeUp, WakeUps,
+    StreamName, Tails, WakeUp,
 };
 use serde::Deserialize;
 use sqlx::SqlitePool;
@@ -40,7 +40,7 @@ pub struct SqliteEventStore {
     partitions: Partitions,
     readers: SqlitePool,
     writer: Writer,
-    wake_ups: WakeUps,
+    tails: Tails,
 }
 
 impl SqliteEventStore {
@@ -57,7 +57,7 @@ impl SqliteEventStore {
             partitions,
             readers: open::readers(&options),
             writer: Writer::start(options),
-            wake_ups: WakeUps::default(),
+            tails: Tails::default(),
         })
     }
 
@@ -85,9 +85,10 @@ impl SqliteEventStore {
             return Ok(Vec::new());
         }
         let work = Work::Append(write::prepare(appends, self.partitions)?);
-        let outcomes = self.writer.run(work, pause).await?;
-        self.wake_ups
-            .stored(appends.iter().map(|append| append.stream.kind()));
+        let written = self.writer.run(work, pause).await?;
+        let (outcomes, places): (Vec<_>, Vec<_>) = written.into_iter().unzip();
+        self.tails
+            .stored(self.partitions, appends, &outcomes, &places);
         Ok(outcomes)
     }
 }
@@ -109,7 +110,17 @@ impl EventStore for SqliteEventStore {
         limit: usize,
     ) -> Result<Page, Error> {
         let entries = read::log(&self.readers, kind, after, limit).await?;
-        Ok(Page::behind(after, entries))
+        Ok(Page::behind(after, entries, limit))
+    }
+
+    async fn follow_log(
+        &self,
+        kind: &StreamKind,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page, Error> {
+        let read = self.read_log(kind, after, limit);
+        self.tails.follow(kind, after, limit, read).await
     }
 
     async fn count_log(
@@ -122,7 +133,7 @@ impl EventStore for SqliteEventStore {
     }
 
     fn wake_ups(&self, kind: &StreamKind) -> WakeUp {
-        self.wake_ups.listen(kind)
+        self.tails.listen(kind)
     }
 
     async fn ping(&self) -> Result<(), Error> {

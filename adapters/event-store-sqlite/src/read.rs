@@ -1,6 +1,7 @@
 //! Reading, always in one statement: it sees one state of the file.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use contracts::{MessageId, Partition};
 use event_store::{
@@ -45,7 +46,7 @@ pub(crate) async fn log(
     kind: &StreamKind,
     after: &Cursor,
     limit: usize,
-) -> Result<Vec<Entry>, Error> {
+) -> Result<Vec<Arc<Entry>>, Error> {
     // Each partition is asked for positions only, in its index; of what they offer, the lowest
     // positions are read, so that no partition starves.
     let rows = sqlx::query(
@@ -71,7 +72,7 @@ pub(crate) async fn log(
     .fetch_all(pool)
     .await
     .map_err(translate)?;
-    rows.iter().map(entry).collect()
+    rows.iter().map(|row| entry(row).map(Arc::new)).collect()
 }
 
 /// Counted in the index alone, and no further in each partition than up to `most`.

@@ -1,7 +1,10 @@
 //! What one call stores, inside the writer's transaction.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use contracts::{Partition, Partitions};
-use event_store::{Append, Appended, Checkpoint, Error, Position, Version};
+use event_store::{Append, Appended, Checkpoint, Error, Place, Position, Version};
 use serde_json::value::RawValue;
 use sqlx::SqliteConnection;
 
@@ -76,26 +79,31 @@ pub(crate) fn prepare_checkpoint(reader: &str, checkpoint: &Checkpoint) -> Check
     }
 }
 
+/// What became of an append, and where it stands where this call has stored it.
+pub(crate) type Written = (Appended, Option<Place>);
+
 /// Stores what fits, and says what became of each append.
 pub(crate) async fn append(
     connection: &mut SqliteConnection,
     appends: &[Rows],
-) -> Result<Vec<Appended>, Error> {
+) -> Result<Vec<Written>, Error> {
     let versions = current_versions(connection, appends).await?;
-    let mut outcomes = Vec::with_capacity(appends.len());
+    let mut written = Vec::with_capacity(appends.len());
     let mut new = Vec::new();
     for (append, current) in appends.iter().zip(versions) {
         if current == append.expected {
-            new.extend(append.entries.iter().map(|row| (append, row)));
-            outcomes.push(Appended::Stored);
+            new.push((written.len(), append));
+            written.push((Appended::Stored, None));
         } else if current > append.expected && is_stored(connection, append).await? {
-            outcomes.push(Appended::Stored);
+            written.push((Appended::Stored, None));
         } else {
-            outcomes.push(Appended::Conflict { current });
+            written.push((Appended::Conflict { current }, None));
         }
     }
-    insert(connection, &new).await?;
-    Ok(outcomes)
+    for (at, place) in insert(connection, &new).await? {
+        written[at].1 = Some(place);
+    }
+    Ok(written)
 }
 
 /// Keeps the greater position of each partition.
@@ -157,10 +165,59 @@ async fn is_stored(connection: &mut SqliteConnection, append: &Rows) -> Result<b
     Ok(stored.iter().eq(append.entries.iter().map(|row| &row.id)))
 }
 
+/// Inserts what each of these appends holds, and says where it stands.
 async fn insert(
     connection: &mut SqliteConnection,
+    appends: &[(usize, &Rows)],
+) -> Result<Vec<(usize, Place)>, Error> {
+    let mut last = HashMap::new();
+    for (_, append) in appends {
+        let log = (append.kind.as_str(), append.partition);
+        if let Entry::Vacant(unknown) = last.entry(log) {
+            unknown.insert(last_position(connection, log).await?);
+        }
+    }
+    let rows: Vec<_> = appends
+        .iter()
+        .flat_map(|(_, append)| append.entries.iter().map(move |row| (*append, row)))
+        .collect();
+    let end = insert_rows(connection, &rows).await?;
+    // There is one writer at a time: positions have no gaps within a transaction.
+    let mut next = end.saturating_sub(rows.len() as u64) + 1;
+    let mut places = Vec::with_capacity(appends.len());
+    for (at, append) in appends {
+        let log = (append.kind.as_str(), append.partition);
+        let positions: Vec<_> = (next..).map(Position).take(append.entries.len()).collect();
+        next += append.entries.len() as u64;
+        let ends_at = positions.last().copied().unwrap_or_default();
+        let behind = last.insert(log, ends_at).unwrap_or_default();
+        places.push((*at, Place { behind, positions }));
+    }
+    Ok(places)
+}
+
+/// The position of the last entry of a kind and partition.
+async fn last_position(
+    connection: &mut SqliteConnection,
+    (kind, partition): (&str, u16),
+) -> Result<Position, Error> {
+    let last: Option<i64> =
+        sqlx::query_scalar("select max(position) from events where kind = ? and partition = ?")
+            .bind(kind)
+            .bind(partition)
+            .fetch_one(connection)
+            .await
+            .map_err(translate)?;
+    let last = u64::try_from(last.unwrap_or_default()).map_err(corrupt)?;
+    Ok(Position(last))
+}
+
+/// Inserts rows; the position of the last of them.
+async fn insert_rows(
+    connection: &mut SqliteConnection,
     mut rows: &[(&Rows, &Row)],
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
+    let mut end = 0;
     // A statement has its price, and another one the first time it is met: a few sizes, always
     // the same.
     for size in [64, 8, 1] {
@@ -184,9 +241,10 @@ async fn insert(
                     .bind(&row.metadata)
                     .bind(&row.recorded_at);
             }
-            query.execute(&mut *connection).await.map_err(translate)?;
+            let done = query.execute(&mut *connection).await.map_err(translate)?;
+            end = done.last_insert_rowid();
             rows = later;
         }
     }
-    Ok(())
+    u64::try_from(end).map_err(corrupt)
 }

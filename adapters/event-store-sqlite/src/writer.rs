@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use event_store::{Appended, Error};
+use event_store::Error;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::translate;
-use crate::write::{self, CheckpointRows, Rows};
+use crate::write::{self, CheckpointRows, Rows, Written};
 
 /// The most calls in one transaction.
 const MOST_TOGETHER: usize = 256;
@@ -38,7 +38,7 @@ pub(crate) struct Pause {
 struct Job {
     work: Work,
     pause: Option<Pause>,
-    answer: oneshot::Sender<Result<Vec<Appended>, Error>>,
+    answer: oneshot::Sender<Result<Vec<Written>, Error>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +68,7 @@ impl Writer {
         &self,
         work: Work,
         pause: Option<Pause>,
-    ) -> Result<Vec<Appended>, Error> {
+    ) -> Result<Vec<Written>, Error> {
         let (answer, answered) = oneshot::channel();
         let stopped = |_| Error::Unavailable(Stopped.into());
         self.queue
@@ -118,7 +118,7 @@ impl Database {
         }
     }
 
-    async fn write_together(&mut self, jobs: &mut [Job]) -> Result<Vec<Vec<Appended>>, Error> {
+    async fn write_together(&mut self, jobs: &mut [Job]) -> Result<Vec<Vec<Written>>, Error> {
         // After an error the connection is not used again: where SQLite has rolled back by itself,
         // as it does when the disk is full, sqlx believes that the transaction is still open.
         let mut connection = match self.connection.take() {
@@ -135,7 +135,7 @@ impl Database {
 async fn transact(
     connection: &mut SqliteConnection,
     jobs: &mut [Job],
-) -> Result<Vec<Vec<Appended>>, Error> {
+) -> Result<Vec<Vec<Written>>, Error> {
     let mut transaction = connection
         .begin_with("begin immediate")
         .await
@@ -159,7 +159,7 @@ async fn transact(
     Ok(outcomes)
 }
 
-fn answer(job: Job, outcome: Result<Vec<Appended>, Error>) {
+fn answer(job: Job, outcome: Result<Vec<Written>, Error>) {
     // A caller that has gone does not want the answer.
     let _ = job.answer.send(outcome);
 }
@@ -178,6 +178,7 @@ fn shared(error: Error) -> impl Fn() -> Error {
 #[cfg(test)]
 mod tests {
     use contracts::Partitions;
+    use event_store::Appended;
     use event_store::contract::append;
 
     use super::*;
@@ -199,11 +200,11 @@ mod tests {
                 )
                 .await
         };
-        assert_eq!(write(1).await.unwrap(), [Appended::Stored]);
+        assert_eq!(write(1).await.unwrap()[0].0, Appended::Stored);
         assert!(matches!(write(5_000).await, Err(Error::Unavailable(_))));
         assert_eq!(
-            write(2).await.unwrap(),
-            [Appended::Stored],
+            write(2).await.unwrap()[0].0,
+            Appended::Stored,
             "there is room for a small one"
         );
     }

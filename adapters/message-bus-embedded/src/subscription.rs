@@ -128,7 +128,7 @@ impl EmbeddedSubscription {
         for (at, log) in self.logs.iter_mut().enumerate() {
             let page = self
                 .store
-                .read_log(&log.kind, &log.cursor, limit)
+                .follow_log(&log.kind, &log.cursor, limit)
                 .await
                 .map_err(away)?;
             any |= !page.entries.is_empty();

@@ -103,6 +103,7 @@ macro_rules! event_store_contract {
             the_log_is_read_in_parts_of_any_size
             a_page_says_where_to_read_on
             what_lies_behind_a_cursor_is_counted
+            whoever_follows_meets_what_everybody_stores
             an_instance_is_always_in_the_same_partition
             a_reader_never_skips_under_eight_writers
             a_lower_position_that_commits_last_is_not_skipped
@@ -208,7 +209,7 @@ async fn versions(store: &dyn EventStore, instance: &str) -> Vec<u64> {
 }
 
 /// Reads on from `cursor` until nothing more comes, and moves it.
-async fn follow(store: &dyn EventStore, cursor: &mut Cursor, limit: usize) -> Vec<Entry> {
+async fn follow(store: &dyn EventStore, cursor: &mut Cursor, limit: usize) -> Vec<Arc<Entry>> {
     let mut found = Vec::new();
     follow_into(&mut found, store, cursor, limit).await;
     found
@@ -216,7 +217,7 @@ async fn follow(store: &dyn EventStore, cursor: &mut Cursor, limit: usize) -> Ve
 
 /// The same; when it is cancelled, `found` and `cursor` agree.
 async fn follow_into(
-    found: &mut Vec<Entry>,
+    found: &mut Vec<Arc<Entry>>,
     store: &dyn EventStore,
     cursor: &mut Cursor,
     limit: usize,
@@ -248,7 +249,7 @@ async fn follow_into(
     }
 }
 
-fn names(entries: &[Entry]) -> BTreeSet<(String, u64)> {
+fn names(entries: &[Arc<Entry>]) -> BTreeSet<(String, u64)> {
     entries
         .iter()
         .map(|e| (e.stream.to_string(), e.version.0))

@@ -1,6 +1,7 @@
 //! What is stored.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use contracts::{Actor, MessageId, Partition, Partitions, ServiceName, TraceParent};
 use jiff::Timestamp;
@@ -201,21 +202,27 @@ impl FromIterator<(Partition, Position)> for Cursor {
 #[derive(Clone, Debug)]
 pub struct Page {
     /// The entries, in the order of positions.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<Arc<Entry>>,
     /// Where to read on: behind these entries, and behind what a store that keeps several logs in one
     /// has passed over on the way. It has the partitions that were asked for.
     pub cursor: Cursor,
+    /// Whether there was nothing more when it was read. Where it is not known, it says no.
+    pub to_end: bool,
 }
 
 impl Page {
-    /// The entries that were found behind `after`, in a store that passes over nothing.
+    /// What was found behind `after` by asking for so many entries, in a store that passes over nothing.
     #[must_use]
-    pub fn behind(after: &Cursor, entries: Vec<Entry>) -> Self {
+    pub fn behind(after: &Cursor, entries: Vec<Arc<Entry>>, limit: usize) -> Self {
         let mut cursor = after.clone();
         for entry in &entries {
             cursor.advance(entry.partition, entry.position);
         }
-        Self { entries, cursor }
+        Self {
+            to_end: entries.len() < limit,
+            entries,
+            cursor,
+        }
     }
 }
 

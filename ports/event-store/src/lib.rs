@@ -6,9 +6,9 @@
 pub mod contract;
 mod entry;
 mod outgoing;
-mod shared_reads;
 mod stream;
-mod wake_up;
+mod tail;
+mod tails;
 
 use async_trait::async_trait;
 use contracts::Partitions;
@@ -18,9 +18,8 @@ pub use entry::{
     Visibility,
 };
 pub use outgoing::outgoing;
-pub use shared_reads::SharedReads;
 pub use stream::{InvalidStreamName, Position, StreamKind, StreamName, Version};
-pub use wake_up::{WakeUp, WakeUps};
+pub use tails::{Place, Tails, WakeUp};
 
 /// What became of one [`Append`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,6 +129,21 @@ pub trait EventStore: Checkpoints {
         after: &Cursor,
         limit: usize,
     ) -> Result<Page, Error>;
+
+    /// The same for whoever follows the whole log, all partitions of it, page by page: what this process
+    /// has stored itself may come from memory, and what other processes have stored a tenth of a second
+    /// later. Nothing is skipped.
+    ///
+    /// # Errors
+    /// Those of [`read_log`](Self::read_log).
+    async fn follow_log(
+        &self,
+        kind: &StreamKind,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page, Error> {
+        self.read_log(kind, after, limit).await
+    }
 
     /// How many entries [`read_log`](Self::read_log) would find behind these positions, counted up to
     /// `most`: what it costs is bounded by that. It may tell a little less or more while others append.

@@ -413,7 +413,7 @@ impl World {
         kind: &event_store::StreamKind,
         after: &Cursor,
         limit: usize,
-    ) -> (Vec<Entry>, Cursor) {
+    ) -> (Vec<Arc<Entry>>, Cursor) {
         match self.store.read_log(kind, after, limit).await {
             Ok(page) => (page.entries, page.cursor),
             // The store in memory does not fail.
@@ -427,7 +427,8 @@ impl World {
         for service in &self.services {
             let start = Cursor::start(self.store.partitions());
             let (entries, _) = self.read(&service.kind, &start, usize::MAX).await;
-            logs.insert(service.contract.stream_kind, entries);
+            let entries = entries.into_iter().map(Arc::unwrap_or_clone);
+            logs.insert(service.contract.stream_kind, entries.collect());
         }
         logs
     }

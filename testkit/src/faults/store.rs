@@ -46,6 +46,18 @@ impl EventStore for FaultyStore {
         Ok(page)
     }
 
+    async fn follow_log(
+        &self,
+        kind: &StreamKind,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page, Error> {
+        let read = self.inner.follow_log(kind, after, limit);
+        let page = self.faults.read(read).await?;
+        self.faults.looked(!page.entries.is_empty());
+        Ok(page)
+    }
+
     async fn count_log(
         &self,
         kind: &StreamKind,

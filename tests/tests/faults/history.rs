@@ -47,13 +47,13 @@ impl History {
             self.cursors.insert(service.stream_kind, page.cursor);
             found |= !page.entries.is_empty();
             for entry in page.entries {
-                self.add(&service.name, entry);
+                self.add(&service.name, &entry);
             }
         }
         self.grows = found;
     }
 
-    fn add(&mut self, service: &ServiceName, entry: Entry) {
+    fn add(&mut self, service: &ServiceName, entry: &Entry) {
         let metadata = &entry.content.metadata;
         let stream = entry.stream.as_str().to_owned();
         for name in &metadata.deadlines_cleared {
@@ -65,7 +65,7 @@ impl History {
         let heard = (service.clone(), metadata.input_id);
         self.unheard.remove(&heard);
         self.heard.insert(heard);
-        for message in outgoing(service, &entry) {
+        for message in outgoing(service, entry) {
             for receiver in self.topology.receivers(&message) {
                 let said = (receiver.name.clone(), message.id);
                 if !self.heard.contains(&said) {
@@ -73,7 +73,7 @@ impl History {
                 }
             }
         }
-        self.entries.entry(stream).or_default().push(entry);
+        self.entries.entry(stream).or_default().push(entry.clone());
     }
 
     /// Whether it does not grow any more, and everything that was said is heard, but for these messages.

@@ -1,6 +1,11 @@
 //! The log: order, and that no reader skips.
 
+use std::time::{Duration, Instant};
+
 use super::*;
+
+/// How long a follower may take to meet what others have stored.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub async fn what_is_stored_is_there_for_another_instance(harness: &impl Harness) {
     let store = harness.store();
@@ -139,6 +144,48 @@ pub async fn what_lies_behind_a_cursor_is_counted(harness: &impl Harness) {
     assert_eq!(count(&kind(), &cursor, 100).await, 25);
     follow(&*store, &mut cursor, 100).await;
     assert_eq!(count(&kind(), &cursor, 100).await, 0);
+}
+
+pub async fn whoever_follows_meets_what_everybody_stores(harness: &impl Harness) {
+    let (own, other) = (harness.store(), harness.open_again().await);
+    let mut cursor = Cursor::start(own.partitions());
+    let mut met: Vec<Arc<Entry>> = Vec::new();
+    for round in 0..30 {
+        // Now the one, now the other, now both to the same stream; and the follower is ahead or lags.
+        let (writer, stream) = match round % 3 {
+            0 => (&own, format!("own{round}")),
+            1 => (&other, format!("other{round}")),
+            _ => (&own, format!("other{}", round - 1)),
+        };
+        let version = if round % 3 == 2 { 2 } else { 0 };
+        store_all(&**writer, &[append(&stream, version, 2, "input")]).await;
+        if round % 4 == 0 {
+            let page = own.follow_log(&kind(), &cursor, 3).await;
+            let page = page.expect("the store answers");
+            met.extend(page.entries);
+            cursor = page.cursor;
+        }
+    }
+    let deadline = Instant::now() + PATIENCE;
+    while met.len() < 60 {
+        assert!(Instant::now() < deadline, "{} of 60 entries met", met.len());
+        let page = own.follow_log(&kind(), &cursor, 7).await;
+        let page = page.expect("the store answers");
+        met.extend(page.entries);
+        cursor = page.cursor;
+        tokio::task::yield_now().await;
+    }
+    let mut start = Cursor::start(own.partitions());
+    let read = follow(&*own, &mut start, 1_000).await;
+    let of_partition = |entries: &[Arc<Entry>], partition| -> Vec<_> {
+        let entries = entries.iter().filter(|e| e.partition == partition);
+        let place = |e: &Arc<Entry>| (e.position, e.stream.to_string(), e.version, e.content.id);
+        entries.map(place).collect()
+    };
+    for partition in own.partitions().all() {
+        let followed = of_partition(&met, partition);
+        assert_eq!(followed, of_partition(&read, partition), "{partition}");
+    }
 }
 
 pub async fn an_instance_is_always_in_the_same_partition(harness: &impl Harness) {
