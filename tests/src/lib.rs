@@ -6,6 +6,7 @@
 pub mod binaries;
 pub mod client;
 pub mod completeness;
+pub mod group;
 pub mod history;
 pub mod parked;
 pub mod queues;

@@ -9,10 +9,10 @@ use futures::future::{join_all, try_join};
 use jiff::Timestamp;
 use runtime::{Clock as _, SystemClock};
 use system_tests::binaries::{Place, Process, SERVICES};
+use system_tests::group::GroupPlace;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, sleep};
 
-use crate::group::GroupPlace;
 use crate::plan::{INSTANCES, Injury, Kind, Plan};
 use crate::servers::Server;
 

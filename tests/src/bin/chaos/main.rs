@@ -16,7 +16,6 @@
 mod arguments;
 mod check;
 mod field;
-mod group;
 mod load;
 mod log;
 mod plan;
@@ -28,15 +27,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser;
+use system_tests::group::Group;
 
 use crate::arguments::Arguments;
-use crate::group::Group;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let seed = arguments.seed.unwrap_or_else(rand::random);
     println!("chaos: seed {seed}");
-    let mut group = match Group::begin() {
+    let mut group = match Group::begin("chaos") {
         Ok(group) => group,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use system_tests::client::Client;
+use system_tests::group::GroupPlace;
 use tokio::time::{Instant, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::Arguments;
 use crate::check::check;
 use crate::field::Field;
-use crate::group::GroupPlace;
 use crate::report::Report;
 use crate::{load, log};
 

@@ -1,5 +1,7 @@
 //! The group of processes that the services belong to, which ends with this program, however it ends.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -11,24 +13,30 @@ use anyhow::{Context, Result};
 /// A shell that leads the group. It waits for the end of its input, which the kernel closes with this
 /// program, and then kills the group: nobody who stands still or hangs is left behind, and no number
 /// of a process that has ended is used. Ctrl-C in a terminal does not reach the group, but this.
-pub(crate) struct Group {
+#[derive(Debug)]
+pub struct Group {
     shell: Child,
     folder: PathBuf,
 }
 
 /// What is needed to add to the group.
 #[derive(Clone, Debug)]
-pub(crate) struct GroupPlace {
-    pub(crate) number: i32,
-    pub(crate) folder: PathBuf,
+pub struct GroupPlace {
+    /// The number of the group.
+    pub number: i32,
+    /// For what its members log, and keep.
+    pub folder: PathBuf,
 }
 
 impl Group {
-    /// A new group, and a folder for what its members log, which is removed at the end.
-    pub(crate) fn begin() -> Result<Self> {
+    /// A new group of this program, and a folder for what its members log, which is removed at the end.
+    ///
+    /// # Errors
+    /// When the folder cannot be made, or a shell not be run.
+    pub fn begin(program: &str) -> Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("longhaul-chaos-{}-{number}", std::process::id());
+        let name = format!("longhaul-{program}-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir(&folder)
             .with_context(|| format!("cannot make {}", folder.display()))?;
@@ -46,7 +54,11 @@ impl Group {
     }
 
     /// Where members are added.
-    pub(crate) fn place(&self) -> GroupPlace {
+    ///
+    /// # Panics
+    /// Never: the number of a process is small enough.
+    #[must_use]
+    pub fn place(&self) -> GroupPlace {
         GroupPlace {
             number: i32::try_from(self.shell.id()).unwrap(),
             folder: self.folder.clone(),
@@ -54,12 +66,13 @@ impl Group {
     }
 
     /// The folder.
-    pub(crate) fn folder(&self) -> &Path {
+    #[must_use]
+    pub fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// Keeps the folder.
-    pub(crate) fn keep(&mut self) {
+    pub fn keep(&mut self) {
         if let Some(input) = &mut self.shell.stdin {
             // If nobody hears it, nobody removes anything.
             let _ = input.write_all(b"keep");
@@ -82,7 +95,7 @@ mod tests {
     #[test]
     fn members_end_with_the_group_and_the_folder_stays_only_if_it_is_kept() {
         for kept in [false, true] {
-            let mut group = Group::begin().unwrap();
+            let mut group = Group::begin("test").unwrap();
             let mut member = Command::new("sleep");
             let member = member.arg("1000").process_group(group.place().number);
             let mut member = member.spawn().unwrap();
