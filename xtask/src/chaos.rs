@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 
 use crate::servers::Servers;
 use crate::shell;
@@ -79,7 +79,7 @@ pub(crate) fn run_briefly() -> Result<bool> {
 }
 
 fn run(chosen: &Chosen) -> Result<bool> {
-    let program = build(chosen.release)?;
+    let program = shell::program(PROGRAM, chosen.release)?;
     let mut servers = Servers::bring(true)?;
     if chosen.keep {
         servers.keep();
@@ -104,27 +104,6 @@ fn run(chosen: &Chosen) -> Result<bool> {
         }
     }
     Ok(held)
-}
-
-/// Builds the program and the services, together as the tests do, so that what is built for the one is
-/// there for the other; answers where the program is.
-fn build(release: bool) -> Result<PathBuf> {
-    let mut build = shell::cargo();
-    build.args(["build", "--workspace", "--bins", "--exclude", "xtask"]);
-    if release {
-        build.arg("--release");
-    }
-    ensure!(shell::run(&mut build)?, "the services cannot be built");
-    // Beside this one: {target}/debug/xtask.
-    let own = std::env::current_exe()?;
-    let mut folder = own
-        .parent()
-        .context("this program is in no folder")?
-        .to_owned();
-    if release {
-        folder.set_file_name("release");
-    }
-    Ok(folder.join(PROGRAM))
 }
 
 impl Chosen {

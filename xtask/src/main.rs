@@ -9,6 +9,7 @@
     reason = "a command-line tool speaks on standard output"
 )]
 
+mod bench;
 mod chaos;
 mod check;
 #[cfg(test)]
@@ -31,6 +32,7 @@ Commands:
   chaos     Run the services on servers of their own, injure both, and check that nothing is lost
   servers   Bring the servers that the tests need, and keep them until Ctrl-C
   simulate  Run the suite under a scheduler that a seed drives, seed by seed
+  bench     Measure the suite against the least that the same work costs
 
 `cargo xtask <command> --help` tells more of each.";
 
@@ -56,6 +58,7 @@ fn dispatch(arguments: &[String]) -> anyhow::Result<ExitCode> {
         "chaos" => chaos::command(rest),
         "servers" => servers::command(rest),
         "simulate" => simulate::command(rest),
+        "bench" => bench::command(rest),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
             Ok(ExitCode::SUCCESS)

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 /// The folder of the workspace: every command runs there, wherever it was called.
 pub(crate) fn root() -> &'static Path {
@@ -48,6 +48,27 @@ pub(crate) fn run(command: &mut Command) -> Result<bool> {
         .status()
         .with_context(|| format!("cannot run {}", command.get_program().display()))?;
     Ok(status.success())
+}
+
+/// Builds a program of the workspace with the services, together as the tests do, so that what is built for
+/// the one is there for the other; answers where the program is.
+pub(crate) fn program(name: &str, release: bool) -> Result<PathBuf> {
+    let mut build = cargo();
+    build.args(["build", "--workspace", "--bins", "--exclude", "xtask"]);
+    if release {
+        build.arg("--release");
+    }
+    ensure!(run(&mut build)?, "the services cannot be built");
+    // Beside this one: {target}/debug/xtask.
+    let own = std::env::current_exe()?;
+    let mut folder = own
+        .parent()
+        .context("this program is in no folder")?
+        .to_owned();
+    if release {
+        folder.set_file_name("release");
+    }
+    Ok(folder.join(name))
 }
 
 /// Runs a command without showing its output, and tells whether it succeeded.

@@ -55,6 +55,17 @@ impl VirtualHost {
         self.url.as_str()
     }
 
+    /// The version of the broker.
+    ///
+    /// # Errors
+    /// When its management API does not tell.
+    pub async fn broker_version(&self) -> Result<String> {
+        let told = self.ask(Method::GET, &["overview"], json!({})).await?;
+        let told: serde_json::Value = serde_json::from_str(&told)?;
+        let version = told["rabbitmq_version"].as_str();
+        Ok(version.context("no version")?.to_owned())
+    }
+
     /// Sets a policy for all queues whose names fit a pattern, as an operator may.
     ///
     /// # Panics
@@ -96,7 +107,7 @@ impl VirtualHost {
         Ok(created)
     }
 
-    async fn ask(&self, method: Method, path: &[&str], body: serde_json::Value) -> Result<()> {
+    async fn ask(&self, method: Method, path: &[&str], body: serde_json::Value) -> Result<String> {
         let mut url = self.api.clone();
         // The client sends user and password of the URL as basic authentication.
         url.path_segments_mut()
@@ -116,7 +127,7 @@ impl VirtualHost {
             status.is_success(),
             "the management API answers {status}: {text}"
         );
-        Ok(())
+        Ok(text)
     }
 }
 
@@ -135,7 +146,7 @@ fn setting(variable: &str, default: &str) -> Result<Url> {
     Url::parse(&text).with_context(|| format!("{variable} is no URL"))
 }
 
-fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
+fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
