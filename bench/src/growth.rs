@@ -26,7 +26,9 @@ pub(crate) async fn measure(
     for (nth, (figure, more)) in steps.into_iter().enumerate() {
         if more > 0 {
             run::say(&format!("growth: storing {more} more shipments"));
-            stored::add(&site.database(), more).await?;
+            let note = stored::add(&site.database(), more).await?;
+            outcome.notes.extend(note.map(str::to_owned));
+            run::say("growth: stored");
         }
         let place = GroupPlace {
             folder: place.folder.join(nth.to_string()),
@@ -43,5 +45,6 @@ pub(crate) async fn measure(
         outcome.figures.extend(peak.map(|it| (MEMORY_MB, it)));
         outcome.faults.extend(measured.faults);
     }
+    outcome.notes.dedup();
     Ok(outcome)
 }

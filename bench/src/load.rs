@@ -69,7 +69,6 @@ struct Report {
 
 #[derive(Deserialize)]
 struct Finishes {
-    completed: u64,
     per_second: Option<f64>,
     time_to_finish_ms: Option<Percentiles>,
 }
@@ -121,12 +120,8 @@ pub(crate) async fn run(
         let said = fs::read_to_string(&text).unwrap_or_default();
         format!("load_test ended with {status} and left no report:\n{said}")
     })?;
-    let mut loaded = loaded(&report, suite.pids().len());
-    if !report.ok {
-        let said = fs::read_to_string(&text).unwrap_or_default();
-        loaded.faults.push(format!("{name}: {}", result_of(&said)));
-    }
-    Ok(loaded)
+    let said = fs::read_to_string(&text).unwrap_or_default();
+    Ok(loaded(&report, suite.pids().len(), result_of(&said)))
 }
 
 fn read(path: &Path) -> Result<Report> {
@@ -141,9 +136,8 @@ fn result_of(said: &str) -> &str {
         .unwrap_or("load_test failed")
 }
 
-fn loaded(report: &Report, processes: usize) -> Loaded {
+fn loaded(report: &Report, processes: usize, result: &str) -> Loaded {
     let mut figures = Figures::new();
-    let mut faults = Vec::new();
     if let Some(finishes) = &report.finishes {
         figures.extend(finishes.per_second.map(|it| (PER_SECOND, it)));
         if let Some(times) = &finishes.time_to_finish_ms {
@@ -152,9 +146,6 @@ fn loaded(report: &Report, processes: usize) -> Loaded {
                 (P99_MS, times.p99),
                 (MAX_MS, times.max),
             ]);
-        }
-        if finishes.completed == 0 {
-            faults.push("nothing was completed".to_owned());
         }
     }
     // Where one of them is not seen, the sum would be too small.
@@ -168,7 +159,11 @@ fn loaded(report: &Report, processes: usize) -> Loaded {
         .max();
     #[expect(clippy::cast_precision_loss, reason = "a number for a person")]
     figures.extend(peak.map(|bytes| (MEMORY_MB, bytes as f64 / 1e6)));
-    Loaded { figures, faults }
+    let faults = (!report.ok).then(|| result.to_owned());
+    Loaded {
+        figures,
+        faults: faults.into_iter().collect(),
+    }
 }
 
 #[cfg(test)]
@@ -206,7 +201,7 @@ mod tests {
             ]},
         });
         let report = serde_json::from_value(report).unwrap();
-        let loaded = loaded(&report, 2);
+        let loaded = loaded(&report, 2, "");
         let expected = [
             (PER_SECOND, 12.5),
             (P50_MS, 1.0),
@@ -216,5 +211,15 @@ mod tests {
         ];
         assert_eq!(loaded.figures, expected.into());
         assert!(loaded.faults.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_all_right_is_a_fault_with_its_reason() {
+        let report = json!({"ok": false, "finishes": null, "samples": {"seen": []}});
+        let report = serde_json::from_value(report).unwrap();
+        let said = "Finishes\n\nResult: NOT all right: 2 unfinished\n";
+        let loaded = loaded(&report, 1, result_of(said));
+        assert_eq!(loaded.faults, ["Result: NOT all right: 2 unfinished"]);
+        assert!(loaded.figures.is_empty());
     }
 }

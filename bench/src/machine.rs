@@ -133,7 +133,7 @@ impl fmt::Display for Machine {
         )?;
         write!(
             f,
-            "PostgreSQL {}, RabbitMQ {}, {}, commit {}, {} build",
+            "PostgreSQL {}\nRabbitMQ {}, {}, commit {}, {} build",
             self.postgresql, self.rabbitmq, self.rustc, self.commit, self.profile
         )
     }

@@ -3,7 +3,7 @@
 //!
 //! It is started by `cargo xtask bench`, which builds everything and brings the servers. It looks at the
 //! services only from outside: what `load_test` measures, and at the end what stands in the database. Start
-//! with [`scenario`] for what is measured, [`floor`] for the floor, and [`targets`] for the table.
+//! with [`scenario`] for what is measured, [`floor`] for the floor, and [`targets`] for what it must come to.
 #![expect(
     clippy::print_stdout,
     reason = "a command-line tool speaks on standard output"
@@ -25,6 +25,7 @@ mod scenario;
 mod site;
 mod stored;
 mod suite;
+mod table;
 mod targets;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::arguments::Arguments;
 use crate::machine::Machine;
 use crate::scenario::Scenario;
-use crate::targets::{Table, table};
+use crate::table::{Table, table};
 
 /// Numbers by their names.
 pub(crate) type Figures = BTreeMap<&'static str, f64>;
@@ -37,6 +37,16 @@ pub(crate) struct Outcome {
     pub(crate) notes: Vec<String>,
     /// What was lost, or failed.
     pub(crate) faults: Vec<String>,
+}
+
+impl Outcome {
+    /// Nothing but a fault.
+    pub(crate) fn failed(fault: String) -> Self {
+        Self {
+            faults: vec![fault],
+            ..Self::default()
+        }
+    }
 }
 
 /// All that was measured, by scenario.
@@ -71,9 +81,7 @@ impl Report {
 
     /// Whether everything ran, and no shipment was lost.
     pub(crate) fn is_sound(&self) -> bool {
-        self.scenarios
-            .values()
-            .all(|outcome| outcome.faults.is_empty())
+        is_sound(&self.scenarios)
     }
 
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
@@ -87,6 +95,11 @@ impl Report {
         let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/benchmarks");
         Path::new(docs).join(format!("{day}.json"))
     }
+}
+
+fn is_sound(outcomes: &Outcomes) -> bool {
+    let mut all = outcomes.values();
+    all.all(|outcome| outcome.faults.is_empty())
 }
 
 impl fmt::Display for Report {
@@ -105,5 +118,21 @@ impl fmt::Display for Report {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_fault_is_enough_and_a_figure_is_none() {
+        let mut outcomes = Outcomes::new();
+        let slow = outcomes.entry(Scenario::Throughput).or_default();
+        slow.figures.insert(PER_SECOND, 1.0);
+        assert!(is_sound(&outcomes));
+        let lost = outcomes.entry(Scenario::Sqlite).or_default();
+        lost.faults.push("3 unfinished".to_owned());
+        assert!(!is_sound(&outcomes));
     }
 }

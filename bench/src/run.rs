@@ -1,10 +1,12 @@
 //! One run: each scenario on a site of its own, and the report.
 
 use std::fs;
+use std::panic::AssertUnwindSafe;
 use std::sync::OnceLock;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
+use futures::FutureExt as _;
 use runtime::{Clock as _, SystemClock};
 use system_tests::binaries::SERVICES;
 use system_tests::group::GroupPlace;
@@ -66,12 +68,15 @@ async fn measure_all(arguments: &Arguments, place: &GroupPlace) -> Result<bool> 
             folder,
             ..place.clone()
         };
-        // What fails is told with the others.
-        let outcome = measure(scenario, arguments, &place).await;
-        let outcome = outcome.unwrap_or_else(|error| Outcome {
-            faults: vec![format!("{error:#}")],
-            ..Outcome::default()
-        });
+        // What fails is told with the others, and does not take away what was measured before it.
+        let measuring = AssertUnwindSafe(measure(scenario, arguments, &place));
+        let outcome = match measuring.catch_unwind().await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(error)) => Outcome::failed(format!("{error:#}")),
+            Err(_panic) => {
+                Outcome::failed("it could not be measured; the cause is said above".to_owned())
+            }
+        };
         let figures = outcome.figures.iter();
         for (name, value) in figures {
             say(&format!("    {name} {value:.1}"));

@@ -37,13 +37,20 @@ impl Site {
         &self.broker
     }
 
-    /// The versions of both servers.
+    /// The version of the database server with the settings that figures depend on, and that of the broker.
     pub(crate) async fn versions(&self) -> Result<(String, String)> {
         let mut connection = PgConnection::connect(&self.database).await?;
-        let database = sqlx::query_scalar("show server_version")
+        let settings: Vec<String> = sqlx::query_scalar(
+            "select name || ' ' || current_setting(name)
+             from unnest(array['fsync', 'synchronous_commit', 'shared_buffers', 'autovacuum']) as name",
+        )
+        .fetch_all(&mut connection)
+        .await?;
+        let version: String = sqlx::query_scalar("show server_version")
             .fetch_one(&mut connection)
             .await?;
         connection.close().await?;
+        let database = format!("{version} with {}", settings.join(", "));
         let (_, host) = self.servers.as_ref().context("the servers are gone")?;
         Ok((database, host.broker_version().await?))
     }

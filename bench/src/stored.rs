@@ -37,8 +37,8 @@ const COPY: &str = "
         order by 1, copy.id, original.kind, original.version
     ) as entry";
 
-/// Adds so many shipments to the log, of which some have ended and no service runs.
-pub(crate) async fn add(database: &str, shipments: u32) -> Result<()> {
+/// Adds so many shipments to the log, of which some have ended and no service runs; what is to be known of it.
+pub(crate) async fn add(database: &str, shipments: u32) -> Result<Option<&'static str>> {
     let mut connection = PgConnection::connect(database).await?;
     // Of each kind of stream, that of one shipment: `nth` is its number.
     sqlx::query(
@@ -86,10 +86,15 @@ pub(crate) async fn add(database: &str, shipments: u32) -> Result<()> {
         .execute(&mut connection)
         .await?;
     if shipments >= MANY {
+        // Its writes are not those of what is measured. Only some users may ask for it.
         let _ = sqlx::raw_sql("checkpoint").execute(&mut connection).await;
-        looked_after(&mut connection).await?;
     }
-    Ok(connection.close().await?)
+    let note = match shipments >= MANY {
+        true => looked_after(&mut connection).await?,
+        false => None,
+    };
+    connection.close().await?;
+    Ok(note)
 }
 
 async fn copy(connection: &mut PgConnection, count: u32, originals: u32) -> Result<()> {
@@ -120,7 +125,15 @@ fn id() -> String {
 
 /// Waits until the server has done by itself what it does to a table that has grown: a log that has grown
 /// in months has been vacuumed and analysed, too.
-async fn looked_after(connection: &mut PgConnection) -> Result<()> {
+async fn looked_after(connection: &mut PgConnection) -> Result<Option<&'static str>> {
+    let does: String = sqlx::query_scalar("show autovacuum")
+        .fetch_one(&mut *connection)
+        .await?;
+    if does != "on" {
+        return Ok(Some(
+            "autovacuum is off: what is stored was never vacuumed or analysed",
+        ));
+    }
     let end = Instant::now() + LOOKED_AFTER;
     loop {
         let outstanding: bool = sqlx::query_scalar(
@@ -134,8 +147,13 @@ async fn looked_after(connection: &mut PgConnection) -> Result<()> {
         )
         .fetch_one(&mut *connection)
         .await?;
-        if !outstanding || Instant::now() > end {
-            return Ok(());
+        if !outstanding {
+            return Ok(None);
+        }
+        if Instant::now() > end {
+            return Ok(Some(
+                "autovacuum was not done with what is stored when measuring began",
+            ));
         }
         sleep(Duration::from_secs(1)).await;
     }

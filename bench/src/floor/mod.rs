@@ -10,6 +10,8 @@ mod log;
 mod parcels;
 mod run;
 mod station;
+#[cfg(test)]
+mod suite_course;
 
 use std::time::{Duration, Instant};
 
