@@ -23,7 +23,7 @@ fn binaries() -> BTreeSet<String> {
     metadata
         .workspace_packages()
         .iter()
-        .filter(|package| !["xtask", "system-tests"].contains(&package.name.as_str()))
+        .filter(|package| !["xtask", "system-tests", "bench"].contains(&package.name.as_str()))
         .flat_map(|package| &package.targets)
         .filter(|target| target.is_bin())
         .map(|target| target.name.clone())
