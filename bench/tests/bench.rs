@@ -60,7 +60,10 @@ fn the_floor_and_the_suite_are_measured_and_do_the_same() {
 
 #[test]
 fn without_a_server_it_fails_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
     let mut bench = Command::new(binaries::path("bench"));
+    // What a run that failed leaves is left there.
+    bench.env("TMPDIR", folder.path());
     bench.env(
         "LONGHAUL_TEST_POSTGRES_URL",
         "postgres://nobody@127.0.0.1:1/none",
