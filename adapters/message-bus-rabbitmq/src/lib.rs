@@ -9,6 +9,8 @@
 
 mod backoff;
 mod batch;
+#[doc(hidden)]
+pub mod bench_support;
 mod bus;
 mod cloud_event;
 mod connection;
