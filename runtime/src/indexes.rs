@@ -199,7 +199,7 @@ impl IndexReader {
 
     /// Reads on by a page; whether there was anything.
     async fn catch_up(&self, cursor: &mut Cursor) -> Result<bool, event_store::Error> {
-        let limit = self.settings.max_batch * 4;
+        let limit = self.settings.page();
         let page = self.store.follow_log(&self.kind, cursor, limit).await?;
         let mut indexes = self.parked.indexes();
         for entry in &page.entries {

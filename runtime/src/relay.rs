@@ -56,7 +56,7 @@ impl Relay {
             let stopping = stop.is_cancelled();
             let page = match self
                 .store
-                .follow_log(&self.kind, &cursor, self.settings.max_batch)
+                .follow_log(&self.kind, &cursor, self.settings.page())
                 .await
             {
                 Ok(page) => page,

@@ -32,6 +32,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// How many entries a reader of the log takes at once: an input leads to several.
+    #[must_use]
+    pub fn page(&self) -> usize {
+        self.max_batch * 4
+    }
+
     /// When parked inputs are tried again.
     #[must_use]
     pub fn parking(&self) -> Backoff {
@@ -48,7 +54,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             max_batch: 256,
-            cached_instances: 10_000,
+            cached_instances: 4_096,
             poll_interval_ms: 500,
             checkpoint_interval_ms: 250,
             index_interval_ms: 5_000,

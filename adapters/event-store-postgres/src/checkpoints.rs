@@ -24,7 +24,7 @@ impl PostgresCheckpoints {
         let options = settings.options()?;
         set_up::set_up(&options, settings.timeout(), None).await?;
         Ok(Self {
-            database: Database::new(options, settings),
+            database: Database::new(options, settings)?,
         })
     }
 }

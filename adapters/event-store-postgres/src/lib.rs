@@ -49,7 +49,7 @@ impl PostgresEventStore {
         set_up::set_up(&options, settings.timeout(), Some(partitions)).await?;
         Ok(Self {
             partitions,
-            database: Database::new(options, settings),
+            database: Database::new(options, settings)?,
             tails: Tails::default(),
         })
     }

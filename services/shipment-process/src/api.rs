@@ -119,9 +119,6 @@ impl Api {
     ) -> Result<Response, Problem> {
         // Before anything is read: to send somebody away must cost nothing.
         self.admission.admit()?;
-        if let Some(answer) = self.started_before(&start, is_same).await? {
-            return answer;
-        }
         let data = to_raw_value(&start).map_err(|error| internal(error.to_string()))?;
         let id = MessageId::derive(&[start.shipment_id.as_str(), "start", data.get()]);
         let traceparent =
