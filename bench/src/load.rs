@@ -15,7 +15,7 @@ use crate::report::{Figures, MAX_MS, MEMORY_MB, P50_MS, P99_MS, PER_SECOND};
 use crate::suite::Suite;
 
 /// How many start shipments side by side, each the next as soon as the last is accepted.
-const WORKERS: u32 = 50;
+const WORKERS: u32 = 100;
 
 /// Between two shipments of which none is to meet another, in milliseconds.
 pub(crate) const APART_MS: u32 = 250;
@@ -177,7 +177,7 @@ mod tests {
         let words = |load: Load| load.arguments().join(" ");
         assert_eq!(
             words(Load::AsFastAsItGoes(10_000)),
-            "--workers 50 --shipments 200 --delay-ms 0 --category international"
+            "--workers 100 --shipments 100 --delay-ms 0 --category international"
         );
         assert!(words(Load::AsFastAsItGoes(20)).starts_with("--workers 20 --shipments 1 "));
         assert!(

@@ -20,7 +20,8 @@ impl Site {
     pub(crate) async fn new(keep: bool) -> Self {
         let (database, host) = (postgres::database().await, rabbitmq::virtual_host().await);
         Self {
-            database: database.url(),
+            // As within one machine, or one network of containers; for the floor too.
+            database: format!("{}?sslmode=disable", database.url()),
             broker: host.url().to_owned(),
             servers: Some((database, host)),
             keep,

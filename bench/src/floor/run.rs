@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 const UNDER_WAY: u32 = 1_000;
 
 /// How many start at once: as many as the load generator has workers.
-const AT_ONCE: u32 = 50;
+const AT_ONCE: u32 = 100;
 
 /// Shared by all stations.
 #[derive(Clone, Debug)]
