@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::{Partitions, ServiceName};
-use event_store::{Checkpoint, Checkpoints, Cursor, Entry, EventStore, StreamKind, UNREADABLE};
+use event_store::{
+    Checkpoint, Checkpoints, Cursor, Entry, EventStore, StreamKind, UNREADABLE, readers,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::to_raw_value;
 use tokio::time::Instant;
@@ -100,7 +102,7 @@ pub(crate) struct IndexReader {
 impl IndexReader {
     /// Reports deadlines that are over, until `stop` is cancelled.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let reader = format!("indexes/{}", self.service);
+        let reader = readers::indexes(&self.service);
         let mut wake_up = self.store.wake_ups(&self.kind);
         let poll = Duration::from_millis(self.settings.poll_interval_ms);
         let save_every = Duration::from_millis(self.settings.index_interval_ms);

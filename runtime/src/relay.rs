@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::{Envelope, ServiceName};
-use event_store::{Checkpoint, Cursor, EventStore, StreamKind, UNREADABLE, outgoing};
+use event_store::{Checkpoint, Cursor, EventStore, StreamKind, UNREADABLE, outgoing, readers};
 use message_bus::Publisher;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +29,7 @@ impl Relay {
     /// Publishes until `stop` is cancelled and everything in the log is published, or until `abort` is
     /// cancelled.
     pub(crate) async fn run(self, stop: CancellationToken, abort: CancellationToken) {
-        let reader = format!("relay/{}", self.service);
+        let reader = readers::relay(&self.service);
         tokio::select! {
             () = abort.cancelled() => warn!(service = %self.service, "stopped before everything was published: the rest is published at the next start"),
             () = self.publish_all(&reader, stop) => {}

@@ -8,8 +8,8 @@ mod log;
 use async_trait::async_trait;
 use contracts::Partitions;
 use event_store::{
-    Append, Appended, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page, StreamKind,
-    StreamName, Tails, WakeUp,
+    Append, Appended, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page, Removal,
+    RemoveStreams, Removed, StreamKind, StreamName, Tails, WakeUp,
 };
 use tokio::sync::{Mutex, RwLock, oneshot};
 
@@ -132,5 +132,14 @@ impl Checkpoints for MemoryEventStore {
     async fn save_checkpoint(&self, reader: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
         self.log.write().await.save_checkpoint(reader, checkpoint);
         Ok(())
+    }
+}
+
+#[async_trait]
+impl RemoveStreams for MemoryEventStore {
+    async fn remove_streams(&self, removals: &[Removal]) -> Result<Vec<Removed>, Error> {
+        let _one_at_a_time = self.appending.lock().await;
+        let mut log = self.log.write().await;
+        Ok(removals.iter().map(|removal| log.remove(removal)).collect())
     }
 }

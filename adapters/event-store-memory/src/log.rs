@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use contracts::{Partition, Partitions};
 use event_store::{
-    Append, Appended, Checkpoint, Cursor, Entry, Place, Position, StreamKind, StreamName, Version,
+    Append, Appended, Checkpoint, Cursor, Entry, Place, Position, Removal, Removed, StreamKind,
+    StreamName, Version,
 };
 
 /// Entries, in the order of positions and of versions, and checkpoints.
@@ -79,6 +80,29 @@ impl Log {
                 .or_default()
                 .push(entry);
         }
+    }
+
+    /// Removes streams that are all at their versions.
+    pub(crate) fn remove(&mut self, removal: &Removal) -> Removed {
+        let version = |stream| Version(self.entries_of(stream).len() as u64);
+        let mut found = removal.streams.iter().map(|(stream, _)| version(stream));
+        if found.clone().all(|version| version == Version::NONE) {
+            return Removed::Gone;
+        }
+        if !found.by_ref().eq(removal.streams.iter().map(|(_, at)| *at)) {
+            return Removed::Changed;
+        }
+        for (stream, _) in &removal.streams {
+            let entries = self.streams.remove(stream).unwrap_or_default();
+            let Some(first) = entries.first() else {
+                continue;
+            };
+            let kind = self.kinds.get_mut(stream.kind());
+            if let Some(log) = kind.and_then(|kind| kind.get_mut(&first.partition)) {
+                log.retain(|entry| entry.stream != *stream);
+            }
+        }
+        Removed::Gone
     }
 
     /// All entries of a stream.

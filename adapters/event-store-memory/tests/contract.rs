@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use contracts::Partitions;
-use event_store::contract::{Harness, HeldAppend};
-use event_store::{Append, Appended, Error, EventStore};
+use event_store::contract::{Harness, HeldAppend, RemovalHarness};
+use event_store::{Append, Appended, Error, EventStore, RemoveStreams};
 use event_store_memory::MemoryEventStore;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -47,6 +47,12 @@ impl Harness for Memory {
     }
 }
 
+impl RemovalHarness for Memory {
+    fn removing(&self) -> Arc<dyn RemoveStreams> {
+        self.store.clone()
+    }
+}
+
 struct Held {
     release: oneshot::Sender<()>,
     append: JoinHandle<Result<Vec<Appended>, Error>>,
@@ -61,3 +67,4 @@ impl HeldAppend for Held {
 }
 
 event_store::event_store_contract!(memory);
+event_store::removal_contract!(memory);

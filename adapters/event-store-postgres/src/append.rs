@@ -147,6 +147,6 @@ pub(crate) fn checkpoint_query<'q>(reader: &'q str, checkpoint: &'q Checkpoint) 
 }
 
 /// A place in an array of PostgreSQL.
-fn small(number: usize) -> Result<i32, Error> {
+pub(crate) fn small(number: usize) -> Result<i32, Error> {
     i32::try_from(number).map_err(refused)
 }

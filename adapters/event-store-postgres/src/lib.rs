@@ -9,6 +9,7 @@ mod checkpoints;
 mod database;
 mod error;
 mod read;
+mod remove;
 mod set_up;
 mod settings;
 
@@ -17,8 +18,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use contracts::Partitions;
 use event_store::{
-    Append, Appended, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page, StreamKind,
-    StreamName, Tails, WakeUp,
+    Append, Appended, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page, Removal,
+    RemoveStreams, Removed, StreamKind, StreamName, Tails, WakeUp,
 };
 use sqlx::postgres::PgRow;
 use tokio::sync::oneshot;
@@ -156,5 +157,16 @@ impl Checkpoints for PostgresEventStore {
 
     async fn save_checkpoint(&self, reader: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
         self.database.save_checkpoint(reader, checkpoint).await
+    }
+}
+
+#[async_trait]
+impl RemoveStreams for PostgresEventStore {
+    async fn remove_streams(&self, removals: &[Removal]) -> Result<Vec<Removed>, Error> {
+        if removals.is_empty() {
+            return Ok(Vec::new());
+        }
+        let query = remove::query(removals, self.partitions)?;
+        remove::outcomes(removals, &self.database.fetch(query).await?)
     }
 }

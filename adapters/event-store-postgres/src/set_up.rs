@@ -102,6 +102,11 @@ fn migrator() -> Migrator {
                 "places",
                 include_str!("../migrations/0003_places.sql"),
             ),
+            migration(
+                20_261_121_000_004,
+                "upkeep",
+                include_str!("../migrations/0004_upkeep.sql"),
+            ),
         ]),
         ..Migrator::DEFAULT
     };

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use contracts::Partitions;
-use event_store::contract::{CheckpointsHarness, Harness, HeldAppend};
-use event_store::{Append, Appended, Checkpoints, Error, EventStore};
+use event_store::contract::{CheckpointsHarness, Harness, HeldAppend, RemovalHarness};
+use event_store::{Append, Appended, Checkpoints, Error, EventStore, RemoveStreams};
 use event_store_postgres::{PostgresCheckpoints, PostgresEventStore, Settings};
 use sqlx::{Connection, Executor, PgConnection};
 use test_servers::postgres::{TestDatabase, database};
@@ -70,6 +70,12 @@ impl Harness for Postgres {
     }
 }
 
+impl RemovalHarness for Postgres {
+    fn removing(&self) -> Arc<dyn RemoveStreams> {
+        self.store.clone()
+    }
+}
+
 struct Held {
     release: oneshot::Sender<()>,
     append: JoinHandle<Result<Vec<Appended>, Error>>,
@@ -85,6 +91,7 @@ impl HeldAppend for Held {
 
 mod log {
     event_store::event_store_contract!(super::postgres);
+    event_store::removal_contract!(super::postgres);
 }
 
 struct CheckpointsAlone {

@@ -7,6 +7,7 @@ mod checkpoints;
 mod error;
 mod open;
 mod read;
+mod remove;
 mod write;
 mod writer;
 
@@ -15,11 +16,12 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use contracts::Partitions;
 use event_store::{
-    Append, Appended, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page, StreamKind,
-    StreamName, Tails, WakeUp,
+    Append, Appended, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page, Removal,
+    RemoveStreams, Removed, StreamKind, StreamName, Tails, WakeUp,
 };
 use serde::Deserialize;
 use sqlx::SqlitePool;
+use sqlx::sqlite::SqliteConnectOptions;
 use tokio::sync::oneshot;
 
 pub use checkpoints::SqliteCheckpoints;
@@ -38,6 +40,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct SqliteEventStore {
     partitions: Partitions,
+    options: SqliteConnectOptions,
     readers: SqlitePool,
     writer: Writer,
     tails: Tails,
@@ -56,7 +59,8 @@ impl SqliteEventStore {
         Ok(Self {
             partitions,
             readers: open::readers(&options),
-            writer: Writer::start(options),
+            writer: Writer::start(options.clone()),
+            options,
             tails: Tails::default(),
         })
     }
@@ -154,5 +158,12 @@ impl Checkpoints for SqliteEventStore {
     async fn save_checkpoint(&self, reader: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
         let work = Work::SaveCheckpoint(write::prepare_checkpoint(reader, checkpoint));
         self.writer.run(work, None).await.map(drop)
+    }
+}
+
+#[async_trait]
+impl RemoveStreams for SqliteEventStore {
+    async fn remove_streams(&self, removals: &[Removal]) -> Result<Vec<Removed>, Error> {
+        remove::streams(&self.options, removals).await
     }
 }

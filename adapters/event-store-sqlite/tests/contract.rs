@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use contracts::Partitions;
-use event_store::contract::{CheckpointsHarness, Harness, HeldAppend};
-use event_store::{Append, Appended, Checkpoints, Error, EventStore};
+use event_store::contract::{CheckpointsHarness, Harness, HeldAppend, RemovalHarness};
+use event_store::{Append, Appended, Checkpoints, Error, EventStore, RemoveStreams};
 use event_store_sqlite::{Settings, SqliteCheckpoints, SqliteEventStore};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Executor};
@@ -73,6 +73,12 @@ impl Harness for Sqlite {
     }
 }
 
+impl RemovalHarness for Sqlite {
+    fn removing(&self) -> Arc<dyn RemoveStreams> {
+        self.store.clone()
+    }
+}
+
 struct Held {
     release: oneshot::Sender<()>,
     append: JoinHandle<Result<Vec<Appended>, Error>>,
@@ -88,6 +94,7 @@ impl HeldAppend for Held {
 
 mod log {
     event_store::event_store_contract!(super::sqlite);
+    event_store::removal_contract!(super::sqlite);
 }
 
 struct CheckpointsAlone {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use contracts::{Envelope, ServiceContract, ServiceName, Topology};
-use event_store::{Checkpoint, Cursor, EventStore, StreamKind, WakeUp, outgoing};
+use event_store::{Checkpoint, Cursor, EventStore, StreamKind, WakeUp, outgoing, readers};
 use futures::future::select_all;
 use message_bus::{Delivery, Error, Receipt, Subscription};
 use tokio::sync::OwnedMutexGuard;
@@ -44,7 +44,7 @@ pub(crate) fn sources(
         let kind = StreamKind::new(topology.service(name)?.stream_kind);
         Some(Source {
             name: name.clone(),
-            reader: format!("bus/{}/{kind}", receiver.name),
+            reader: readers::receiver(&receiver.name, &kind),
             kind,
         })
     })

@@ -2,12 +2,14 @@
 //!
 //! An adapter's `tests/contract.rs` implements [`Harness`] and calls
 //! [`event_store_contract!`](crate::event_store_contract). What keeps checkpoints alone implements
-//! [`CheckpointsHarness`] and calls [`checkpoints_contract!`](crate::checkpoints_contract).
+//! [`CheckpointsHarness`] and calls [`checkpoints_contract!`](crate::checkpoints_contract); what can also
+//! remove streams, [`RemovalHarness`] and [`removal_contract!`](crate::removal_contract).
 #![expect(missing_docs, reason = "the name of a test is its promise")]
 
 mod appending;
 mod checkpoints;
 mod log;
+mod removing;
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +29,7 @@ use crate::{
 pub use appending::*;
 pub use checkpoints::*;
 pub use log::*;
+pub use removing::*;
 
 /// What the suite needs of an adapter's test.
 #[async_trait]
@@ -135,6 +138,23 @@ macro_rules! checkpoints_contract {
             a_checkpoint_is_read_back_with_its_state
             a_checkpoint_never_goes_back
             instances_that_save_at_once_keep_the_furthest
+        }
+    };
+}
+
+/// Declares the tests of [`crate::RemoveStreams`]. `$harness` is an async function without arguments that
+/// returns a [`RemovalHarness`].
+#[macro_export]
+macro_rules! removal_contract {
+    ($harness:path) => {
+        $crate::event_store_contract! { @tests $harness:
+            a_removal_takes_its_streams_whole_and_nothing_else
+            a_stream_at_another_version_keeps_all_of_its_removal
+            a_removal_that_is_repeated_is_answered_the_same
+            readers_go_on_over_what_was_removed
+            no_position_is_given_a_second_time
+            an_append_that_is_under_way_is_kept
+            removals_and_appends_at_once_leave_no_stream_without_its_beginning
         }
     };
 }

@@ -6,6 +6,8 @@
 pub mod contract;
 mod entry;
 mod outgoing;
+pub mod readers;
+mod removal;
 mod stream;
 mod tail;
 mod tails;
@@ -18,6 +20,7 @@ pub use entry::{
     Visibility,
 };
 pub use outgoing::outgoing;
+pub use removal::{Removal, RemoveStreams, Removed};
 pub use stream::{InvalidStreamName, Position, StreamKind, StreamName, Version};
 pub use tails::{Place, Tails, WakeUp};
 
