@@ -18,6 +18,38 @@ alter table checkpoints set (
     toast.autovacuum_vacuum_threshold = 1000
 );
 
+-- How many entries of a kind are behind a position in each of some partitions, counted up to so many in
+-- each. As a plain statement it was planned while the table was empty, and went on to read all of it.
+create function longhaul_count_log(
+    log_kind text,
+    partitions integer[],
+    positions bigint[],
+    most bigint
+) returns bigint
+language plpgsql
+stable
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+as $$
+begin
+    return (
+        select count(*)
+        from unnest(partitions, positions) as cursor (partition, position)
+        cross join lateral (
+            select
+            from events
+            where events.kind = log_kind
+                and events.partition = cursor.partition
+                and events.position > cursor.position
+            order by events.position
+            limit most
+        ) as entry
+    );
+end;
+$$;
+
 -- Removes streams. Those with the same number in `removals`, which counts from 1 without gaps, are removed
 -- together, when each is at its version, or not at all. Answers, for each removal, whether none of its
 -- streams has an entry any more.

@@ -64,22 +64,11 @@ pub(crate) fn log_query<'q>(kind: &'q StreamKind, after: &Cursor, limit: usize) 
 /// Asks how much of a log there is, at most so much in each partition.
 pub(crate) fn count_query<'q>(kind: &'q StreamKind, after: &Cursor, most: usize) -> Statement<'q> {
     let (partitions, positions) = places(after);
-    sqlx::query(
-        "select count(*)
-         from unnest($2::integer[], $3::bigint[]) as cursor (partition, position)
-         cross join lateral (
-             select from events
-             where events.kind = $1
-                 and events.partition = cursor.partition
-                 and events.position > cursor.position
-             order by events.position
-             limit $4
-         ) as entry",
-    )
-    .bind(kind.as_str())
-    .bind(partitions)
-    .bind(positions)
-    .bind(i64::try_from(most).unwrap_or(i64::MAX))
+    sqlx::query("select longhaul_count_log($1, $2, $3, $4)")
+        .bind(kind.as_str())
+        .bind(partitions)
+        .bind(positions)
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
 }
 
 /// The answer.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use contracts::Partitions;
 use event_store::contract::append;
 use event_store::{
-    Appended, Cursor, Error, EventStore, StreamKind, StreamName, UNREADABLE, Version, Visibility,
+    Appended, Cursor, Error, EventStore, Removal, RemoveStreams, Removed, StreamKind, StreamName,
+    UNREADABLE, Version, Visibility,
 };
 use event_store_postgres::{PostgresEventStore, Settings};
 use futures::future::join_all;
@@ -131,6 +132,12 @@ async fn what_the_server_cannot_hold_is_refused() {
     );
 }
 
+fn removal(stream: StreamName, version: u64) -> Removal {
+    Removal {
+        streams: vec![(stream, Version(version))],
+    }
+}
+
 /// Plans made while the table was empty must still be good when it is not.
 #[tokio::test]
 async fn no_call_reads_the_whole_table() {
@@ -161,6 +168,12 @@ async fn no_call_reads_the_whole_table() {
             .await
             .unwrap();
         store.read_log(&kind, &start, 100).await.unwrap();
+        store.count_log(&kind, &start, 100).await.unwrap();
+        let nobody = removal(StreamName::new("none", &kind), 1);
+        assert_eq!(
+            store.remove_streams(&[nobody]).await.unwrap(),
+            [Removed::Gone]
+        );
     }
     for round in 0..10 {
         let names: Vec<_> = (0..100)
@@ -179,6 +192,10 @@ async fn no_call_reads_the_whole_table() {
             .read_log(&kind, &Cursor::start(store.partitions()), 100)
             .await
             .unwrap();
+        store.count_log(&kind, &start, 100).await.unwrap();
+        let removals = [removal(names[0].clone(), 3), removal(names[1].clone(), 2)];
+        let removed = store.remove_streams(&removals).await.unwrap();
+        assert_eq!(removed, [Removed::Gone, Removed::Changed]);
     }
     drop(store);
 
