@@ -40,6 +40,13 @@ impl<S: Clone> Loaded<S> {
     }
 }
 
+impl<S> Loaded<S> {
+    /// How long ago its last record was made.
+    pub(crate) fn quiet_for(&self, now: Timestamp) -> SignedDuration {
+        now.duration_since(self.last)
+    }
+}
+
 /// What it takes to decide the inputs of one instance, and the entries so far.
 pub(crate) struct Decision<'a, P: Runnable> {
     pub(crate) service: &'a str,

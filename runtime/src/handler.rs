@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use contracts::ServiceName;
 use event_store::{Append, Appended, Entry, EventStore, NewEntry, StreamKind, StreamName, Version};
+use jiff::SignedDuration;
 use kernel::{NotDiscarded, Refusal, Registry};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -39,6 +40,11 @@ pub enum Handled {
     /// No parked input was given up, for this reason.
     NotDiscarded(NotDiscarded),
 }
+
+/// How long an instance of which nothing was recorded is taken to be as it was: then its stream is read
+/// anew. What is older may be removed from the log while a service runs, and would else still be known
+/// here: what comes a second time leads to no append, so that no conflict would tell.
+pub const REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// How often an append that conflicts is decided anew before the input is handed back.
 const CONFLICT_ATTEMPTS: u32 = 10;
@@ -238,6 +244,7 @@ impl<P: Runnable> Handler<P> {
     /// The instances of these groups, out of the cache or from the store. Each is taken out of the
     /// cache: only what is stored may go back.
     async fn load(&mut self, groups: &[Group]) -> Vec<Result<Loaded<P::State>, Failure>> {
+        let now = self.clock.now();
         let cached: Vec<Option<Loaded<P::State>>> = groups
             .iter()
             .map(|group| {
@@ -247,7 +254,8 @@ impl<P: Runnable> Handler<P> {
                 let asked = |(_, input): &(usize, Input)| {
                     matches!(input, Input::Redrive { .. } | Input::Discard { .. })
                 };
-                (!group.inputs.iter().any(asked)).then_some(loaded)
+                let known = loaded.quiet_for(now) <= REMEMBERED_FOR;
+                (known && !group.inputs.iter().any(asked)).then_some(loaded)
             })
             .collect();
         let missing: Vec<StreamName> = groups

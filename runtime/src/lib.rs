@@ -29,7 +29,7 @@ pub use codec::{BOOKKEEPING, InputOutcome, Recorded, decode as decode_entry};
 pub use deadlines::DeadlineIndex;
 pub use decision::Loaded;
 pub use followed::Followed;
-pub use handler::{Handled, Handler};
+pub use handler::{Handled, Handler, REMEMBERED_FOR};
 pub use health::Health;
 pub use inbox::{Failure, Inbox};
 pub use indexes::Indexes;

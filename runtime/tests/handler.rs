@@ -6,16 +6,18 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use event_store::{EventStore, Visibility};
+use contracts::Partitions;
+use event_store::{EventStore, Removal, RemoveStreams, Removed, StreamName, Version, Visibility};
+use event_store_memory::MemoryEventStore;
 use jiff::{SignedDuration, Timestamp};
 use kernel::Refusal;
-use runtime::{Failure, Handled, Input as Arrived};
+use runtime::{Failure, Handled, Input as Arrived, REMEMBERED_FOR};
 use serde_json::json;
 use serde_json::value::to_raw_value;
 use support::odd_store::OddStore;
 use support::warnings::Warnings;
 use support::{
-    envelope, handled, handler, memory, message, names, older, stream, system_clock as clock,
+    envelope, handled, handler, kind, memory, message, names, older, stream, system_clock as clock,
 };
 use testkit::ManualClock;
 use tokio_util::sync::CancellationToken;
@@ -69,6 +71,26 @@ async fn a_repetition_does_nothing_in_the_same_batch_later_and_after_a_restart()
     let mut restarted = handler(older(), &store, clock(), &stop);
     let again = restarted.handle(vec![message("Open", "A", 1)]).await;
     assert_eq!(handled(again), [Handled::Duplicate]);
+    assert_eq!(names(&store, "A").await, ["Opened"]);
+}
+
+#[tokio::test]
+async fn a_quiet_instance_that_was_removed_meanwhile_begins_anew() {
+    let memory = Arc::new(MemoryEventStore::new(Partitions::default()));
+    let store: Arc<dyn EventStore> = memory.clone();
+    let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
+    let mut handler = handler(older(), &store, clock.clone(), &CancellationToken::new());
+    let open = || vec![message("Open", "A", 1)];
+    assert_eq!(handled(handler.handle(open()).await), [Handled::Decided]);
+    clock.advance(REMEMBERED_FOR);
+    assert_eq!(handled(handler.handle(open()).await), [Handled::Duplicate]);
+    let removal = Removal {
+        streams: vec![(StreamName::new("A", &kind()), Version(1))],
+    };
+    let removed = memory.remove_streams(&[removal]).await.unwrap();
+    assert_eq!(removed, [Removed::Gone]);
+    clock.advance(SignedDuration::from_secs(1));
+    assert_eq!(handled(handler.handle(open()).await), [Handled::Decided]);
     assert_eq!(names(&store, "A").await, ["Opened"]);
 }
 
