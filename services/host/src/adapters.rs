@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use async_trait::async_trait;
 use contracts::shipment_suite;
-use event_store::{Checkpoint, Checkpoints, Error, EventStore};
+use event_store::{Checkpoint, Checkpoints, Error, EventStore, RemoveStreams};
 use event_store_eventstoredb::EventStoreDb;
 use event_store_memory::MemoryEventStore;
 use event_store_postgres::{PostgresCheckpoints, PostgresEventStore};
@@ -66,6 +66,40 @@ pub(crate) async fn stores(settings: &Settings) -> anyhow::Result<Stores> {
             })
         }
     }
+}
+
+/// Opens the log for whoever removes streams from it: one that is there, and answers at once.
+///
+/// # Errors
+/// When it is not, or when streams are removed from it in another way.
+pub async fn removable_log(settings: &Settings) -> anyhow::Result<Arc<dyn RemoveStreams>> {
+    const NOT_OPEN: &str = "cannot open the event store";
+    let store = &settings.event_store;
+    let partitions = settings.log.partitions;
+    Ok(match store.adapter {
+        StoreAdapter::Sqlite => {
+            let path = &store.sqlite.path;
+            if !path.is_file() {
+                bail!(
+                    "there is no file {} (event_store.sqlite.path)",
+                    path.display()
+                );
+            }
+            let log = SqliteEventStore::open(&store.sqlite, partitions).await;
+            Arc::new(log.context(NOT_OPEN)?)
+        }
+        StoreAdapter::Postgres => {
+            let log = PostgresEventStore::connect(&store.postgres, partitions).await;
+            Arc::new(log.context(NOT_OPEN)?)
+        }
+        StoreAdapter::EventStoreDb => bail!(
+            "event_store.adapter = \"eventstoredb\": that server removes streams by its own means, which are to \
+             delete a stream and to scavenge"
+        ),
+        StoreAdapter::Memory => bail!(
+            "event_store.adapter = \"memory\": what a service keeps in memory, nobody else can reach"
+        ),
+    })
 }
 
 async fn projections(settings: &Settings) -> anyhow::Result<Arc<dyn Checkpoints>> {

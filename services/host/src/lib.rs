@@ -22,6 +22,7 @@ mod tls;
 mod token;
 
 pub use access::Caller;
+pub use adapters::removable_log;
 pub use application::{Application, Hosted, Start};
 pub use command_line::{Binary, Subcommands, main};
 pub use problem::{FieldError, Problem};

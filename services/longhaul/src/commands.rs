@@ -4,6 +4,7 @@ use clap::{ArgMatches, FromArgMatches, Subcommand};
 use futures::FutureExt;
 use host::Subcommands;
 
+use crate::archive::Archive;
 use crate::operations::{
     Amend, Cancel, Discard, History, OfInstance, OfShipment, Parked, Rebook, Settle, Switch,
 };
@@ -12,6 +13,7 @@ use crate::token;
 #[derive(Debug, Subcommand)]
 enum Command {
     Token(token::Token),
+    Archive(Archive),
     /// Show what has become of a shipment
     Show(OfShipment),
     /// Cancel a shipment, and undo what was done for it
@@ -47,6 +49,7 @@ pub(crate) const SUBCOMMANDS: Subcommands = Subcommands {
 async fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     match Command::from_arg_matches(matches).unwrap_or_else(|error| error.exit()) {
         Command::Token(token) => token.print(),
+        Command::Archive(archive) => archive.run().await,
         Command::Show(shipment) => shipment.show().await,
         Command::Cancel(cancel) => cancel.run().await,
         Command::Amend(amend) => amend.run().await,

@@ -1,5 +1,6 @@
 //! All four services of the shipment suite in one process.
 
+mod archive;
 mod client;
 mod commands;
 mod operations;

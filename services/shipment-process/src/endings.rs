@@ -1,11 +1,15 @@
 //! What has ended, in the order of the log: nothing is kept of it but the log itself.
 
+use contracts::process::ProcessEvent;
 use contracts::{MessageId, Partitions};
 use event_store::{Cursor, Entry, Error, EventStore, Position, StreamKind};
 use jiff::Timestamp;
+use kernel::Record;
+use runtime::decode_entry;
 use serde::Serialize;
 
-use crate::state::Status;
+use crate::state::{Compensation, Status};
+use crate::{Command, State};
 
 /// How many entries are read at once, and how many before it is said how far that was.
 const PAGE: usize = 256;
@@ -43,6 +47,29 @@ fn status(type_name: &str) -> Option<Status> {
         | "ShipmentProcessCompensationCompleted" => Status::Failed,
         _ => return None,
     })
+}
+
+/// Whether a process, of which these are all entries, has come to an end, and neither undoes anything nor needs
+/// anybody's attention. It may still wait for something: that its deadlines tell.
+#[must_use]
+pub fn has_ended(stream: &[Entry]) -> bool {
+    let mut state = State::default();
+    for entry in stream {
+        match decode_entry::<ProcessEvent, Command>(entry) {
+            Ok(record) => {
+                if let Record::Event(event) = &record.record {
+                    state = state.after(event);
+                }
+            }
+            Err(_) => return false,
+        }
+    }
+    match state.status {
+        Status::Completed | Status::Failed | Status::Cancelled => {
+            state.compensation != Compensation::Running
+        }
+        Status::Running | Status::NeedsAttention => false,
+    }
 }
 
 /// What has ended in a part of the log.
@@ -124,12 +151,10 @@ fn check(positions: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use contracts::process::ProcessEvent;
     use contracts::{MessageSet, Partition};
     use serde_json::value::RawValue;
 
     use super::*;
-    use crate::State;
 
     fn cursor() -> Cursor {
         [

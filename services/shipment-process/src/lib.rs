@@ -27,6 +27,7 @@ use runtime::Environment;
 
 use crate::admission::Admission;
 
+pub use endings::has_ended;
 pub use messages::{Command, Input};
 pub use outcome::Outcome;
 pub use process::ShipmentProcess;
