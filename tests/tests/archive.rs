@@ -58,6 +58,15 @@ async fn end_some(client: &Client) {
     becomes("1REBOOK2", "failed").await;
 }
 
+/// Waits until every reader has said how far it is.
+async fn all_read(dry_run: impl Fn() -> Output) {
+    eventually("all is read", PATIENCE, async || {
+        let output = dry_run();
+        (output.status.success() && said(&output).starts_with("4 shipments")).then_some(())
+    })
+    .await;
+}
+
 fn of<'a>(entries: &'a [Stored], ids: &[&str]) -> Vec<&'a Stored> {
     let of_these = |entry: &&Stored| ids.contains(&entry.shipment_and_kind().0);
     entries.iter().filter(of_these).collect()
@@ -155,12 +164,7 @@ async fn on_a_file_what_is_over_goes_and_its_id_may_be_used_again() {
     process.ready().await;
 
     let before = log.entries().await;
-    let output = run(&["--dry-run"]);
-    assert!(
-        said(&output).starts_with("4 shipments"),
-        "{}",
-        said(&output)
-    );
+    all_read(|| run(&["--dry-run"])).await;
     assert_eq!(log.entries().await, before);
     let output = run(&["--to", "archive.jsonl"]);
     assert!(output.status.success(), "{}", said(&output));
@@ -226,15 +230,7 @@ async fn four_services_on_postgresql_go_on_and_a_reader_that_is_behind_is_named(
     assert_eq!(log.entries().await, before);
 
     settings.push(("bus.adapter", "rabbitmq".to_owned()));
-    eventually(
-        "all readers have said how far they are",
-        PATIENCE,
-        async || {
-            let output = archive(folder.path(), &settings, &["--dry-run"]);
-            (output.status.success() && said(&output).starts_with("4 shipments")).then_some(())
-        },
-    )
-    .await;
+    all_read(|| archive(folder.path(), &settings, &["--dry-run"])).await;
     let output = archive(folder.path(), &settings, &["--to", "archive.jsonl"]);
     assert!(output.status.success(), "{}", said(&output));
     assert_archived(&folder.path().join("archive.jsonl"), &of(&before, &OVER));

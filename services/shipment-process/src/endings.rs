@@ -152,6 +152,8 @@ fn check(positions: &str) -> String {
 #[cfg(test)]
 mod tests {
     use contracts::{MessageSet, Partition};
+    use event_store::contract::append;
+    use event_store::{NewEntry, Version};
     use serde_json::value::RawValue;
 
     use super::*;
@@ -189,6 +191,57 @@ mod tests {
             told += usize::from(status(name).is_some());
         }
         assert_eq!(told, 6);
+    }
+
+    #[test]
+    fn what_needs_nobodys_attention_has_ended_and_what_cannot_be_read_has_not() {
+        let stream = |names: &[&str]| -> Vec<_> {
+            let append = append("A", 0, names.len() as u64, "input");
+            let entry = |((content, name), ordinal): ((NewEntry, &&str), u64)| Entry {
+                position: Position(ordinal),
+                partition: Partition(0),
+                stream: append.stream.clone(),
+                version: Version(ordinal),
+                content: NewEntry {
+                    type_name: (*name).to_owned(),
+                    data: RawValue::from_string(r#"{"failure":"F","reason":"R"}"#.into()).unwrap(),
+                    ..content
+                },
+            };
+            let contents = append.entries.into_iter().zip(names).zip(1..);
+            contents.map(entry).collect()
+        };
+        let (failed, undoing) = (
+            "ShipmentProcessFailed",
+            "ShipmentProcessCompensationStarted",
+        );
+        for (names, ended) in [
+            (&[][..], false),
+            (&["ShipmentProcessCompleted"], true),
+            (&["ShipmentProcessCancelled"], true),
+            (&[failed], true),
+            (&[failed, undoing], false),
+            (
+                &[failed, undoing, "ShipmentProcessCompensationCompleted"],
+                true,
+            ),
+            (
+                &[failed, undoing, "ShipmentProcessCompensationFailed"],
+                false,
+            ),
+            (
+                &[
+                    undoing,
+                    "ShipmentProcessCompensationFailed",
+                    "ShipmentProcessSettled",
+                ],
+                true,
+            ),
+            (&["ShipmentProcessCompleted", "TriggerIgnored"], false),
+            (&["ShipmentProcessCompleted", "OfALaterVersion"], false),
+        ] {
+            assert_eq!(has_ended(&stream(names)), ended, "{names:?}");
+        }
     }
 
     #[test]

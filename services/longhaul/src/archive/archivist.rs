@@ -1,5 +1,6 @@
 //! The work: what is over is written to a file, and what stands in the file is removed.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -41,9 +42,9 @@ pub(crate) struct Found {
     pub(crate) recent: u64,
     /// How many are not over.
     pub(crate) open: u64,
-    /// How many a reader has not passed, and one of these readers.
+    /// How many some reader has not passed, and these readers.
     pub(crate) unread: u64,
-    pub(crate) reader: Option<String>,
+    pub(crate) readers: BTreeSet<String>,
 }
 
 impl Archivist {
@@ -102,9 +103,9 @@ impl Archivist {
                         .context("cannot write (--to)")?,
                     Some(Stays::Recent) => found.recent += 1,
                     Some(Stays::Open) => found.open += 1,
-                    Some(Stays::Unread(reader)) => {
+                    Some(Stays::Unread(readers)) => {
                         found.unread += 1;
-                        found.reader.get_or_insert(reader);
+                        found.readers.extend(readers);
                     }
                 }
             }

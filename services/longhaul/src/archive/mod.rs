@@ -72,15 +72,17 @@ impl Archive {
         progress.clear();
         let (found, said) = found?;
         tell(&found, &said);
-        match &found.reader {
-            None => Ok(()),
-            Some(reader) => bail!(
-                "{} shipments that are over were left alone: {reader} has not read all of them yet. Is it running, \
-                 and are these its settings (bus.adapter)? A reader that is gone for good stands in the table \
-                 checkpoints until it is deleted there",
-                found.unread
-            ),
+        if found.unread == 0 {
+            return Ok(());
         }
+        let readers: Vec<_> = found.readers.iter().map(String::as_str).collect();
+        bail!(
+            "{} shipments that are over were left alone, since not all of their entries were read by {}: readers say \
+             every few seconds how far they are. Does each of them run, and are these its settings (bus.adapter)? One that is \
+             gone for good stands in the table checkpoints until it is deleted there",
+            found.unread,
+            readers.join(", ")
+        )
     }
 
     /// What was found, and what has become of it.

@@ -49,13 +49,14 @@ impl Readers {
         Ok(Self(found))
     }
 
-    /// A reader that has not passed one of these entries, which are of one stream.
-    pub(crate) fn behind(&self, stream: &[Entry]) -> Option<&str> {
-        let last = stream.last()?;
-        let behind = self.0.iter().find(|reader| {
-            reader.kind.as_str() == last.stream.kind()
-                && reader.passed.position(last.partition) < last.position
+    /// The readers that have not passed all of a stream.
+    pub(crate) fn behind<'a>(&'a self, stream: &'a [Entry]) -> impl Iterator<Item = String> + 'a {
+        let readers = stream.last().into_iter().flat_map(|last| {
+            self.0.iter().filter(|reader| {
+                reader.kind.as_str() == last.stream.kind()
+                    && reader.passed.position(last.partition) < last.position
+            })
         });
-        behind.map(|reader| reader.name.as_str())
+        readers.map(|reader| reader.name.clone())
     }
 }

@@ -1,6 +1,6 @@
 //! All of a shipment, and whether it is over.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use contracts::{MessageId, Topology};
 use event_store::outgoing;
@@ -23,8 +23,8 @@ pub(crate) enum Stays {
     Recent,
     /// It is not over.
     Open,
-    /// This reader has not passed all of it.
-    Unread(String),
+    /// These readers have not passed all of it.
+    Unread(BTreeSet<String>),
 }
 
 /// The names of the streams of a shipment.
@@ -80,8 +80,9 @@ impl Shipment {
         let unread = self
             .streams
             .iter()
-            .find_map(|stream| readers.behind(stream));
-        unread.map(|reader| Stays::Unread(reader.to_owned()))
+            .flat_map(|stream| readers.behind(stream));
+        let unread: BTreeSet<_> = unread.collect();
+        (!unread.is_empty()).then_some(Stays::Unread(unread))
     }
 
     /// Whether no deadline is pending and nothing parked, and no person has to look at what cannot be read.

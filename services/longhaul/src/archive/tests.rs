@@ -7,8 +7,8 @@ use std::sync::Arc;
 use contracts::{Partitions, ServiceContract, ServiceName, Topology};
 use event_store::contract::append;
 use event_store::{
-    Append, Checkpoint, Checkpoints, Cursor, Entry, EventStore, RemoveStreams, StoredCommand,
-    StreamKind, StreamName, readers,
+    Append, Checkpoint, Checkpoints, Cursor, Entry, EventStore, StoredCommand, StreamKind,
+    StreamName, readers,
 };
 use event_store_memory::MemoryEventStore;
 use host::BusAdapter;
@@ -265,7 +265,7 @@ async fn what_a_reader_has_not_passed_stays_and_the_reader_is_named() {
         let path = ground.path("archive.jsonl");
         let found = archivist.write(&path, &mut Progress::new()).await.unwrap();
         assert_eq!((found.archived.shipments, found.unread), (0, 1));
-        assert_eq!(found.reader.as_deref(), Some(behind));
+        assert_eq!(found.readers, BTreeSet::from([behind.to_owned()]));
         assert!(fs::read_dir(ground.folder.path()).unwrap().next().is_none());
     }
 }
@@ -284,7 +284,7 @@ async fn a_reader_that_these_settings_do_not_name_is_waited_for_too() {
         .find(std::io::sink(), &mut Progress::new())
         .await
         .unwrap();
-    assert_eq!(found.reader, Some(name));
+    assert_eq!(found.readers, BTreeSet::from([name]));
 }
 
 #[tokio::test]
