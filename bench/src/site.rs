@@ -21,7 +21,7 @@ impl Site {
         let (database, host) = (postgres::database().await, rabbitmq::virtual_host().await);
         Self {
             // As within one machine, or one network of containers; for the floor too.
-            database: format!("{}?sslmode=disable", database.url()),
+            database: database.url_without_tls(),
             broker: host.url().to_owned(),
             servers: Some((database, host)),
             keep,

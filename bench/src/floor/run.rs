@@ -76,7 +76,7 @@ mod tests {
         let mut under_way = 2;
         while under_way < 1_000 {
             let started = u32::try_from(run.start(usize::MAX).count()).unwrap();
-            assert!((1..=50).contains(&started));
+            assert!((1..=AT_ONCE).contains(&started));
             under_way += started;
         }
         assert_eq!(under_way, 1_000);

@@ -3,7 +3,7 @@
 use std::env;
 use std::thread;
 
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use uuid::Uuid;
 
@@ -39,11 +39,18 @@ impl TestDatabase {
     /// Where to connect to.
     #[must_use]
     pub fn url(&self) -> String {
-        self.server
-            .clone()
-            .database(&self.name)
-            .to_url_lossy()
-            .to_string()
+        self.options().to_url_lossy().to_string()
+    }
+
+    /// The same without TLS, whether the server offers it or not.
+    #[must_use]
+    pub fn url_without_tls(&self) -> String {
+        let options = self.options().ssl_mode(PgSslMode::Disable);
+        options.to_url_lossy().to_string()
+    }
+
+    fn options(&self) -> PgConnectOptions {
+        self.server.clone().database(&self.name)
     }
 }
 
