@@ -25,7 +25,7 @@ use async_trait::async_trait;
 use contracts::Partitions;
 use event_store::{
     Append, Appended, BoxError, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page,
-    StreamKind, StreamName, Tails, WakeUp,
+    StreamKind, StreamName, Tails,
 };
 
 pub use settings::Settings;
@@ -122,16 +122,6 @@ impl EventStore for EventStoreDb {
         self.read_page(kind, after, limit).await
     }
 
-    async fn follow_log(
-        &self,
-        kind: &StreamKind,
-        after: &Cursor,
-        limit: usize,
-    ) -> Result<Page, Error> {
-        let read = self.read_page(kind, after, limit);
-        self.tails.follow(kind, after, limit, read).await
-    }
-
     async fn count_log(
         &self,
         kind: &StreamKind,
@@ -143,8 +133,8 @@ impl EventStore for EventStoreDb {
         Ok(page.entries.len())
     }
 
-    fn wake_ups(&self, kind: &StreamKind) -> WakeUp {
-        self.tails.listen(kind)
+    fn tails(&self) -> &Tails {
+        &self.tails
     }
 
     async fn ping(&self) -> Result<(), Error> {

@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use contracts::Partitions;
 use event_store::{
     Append, Appended, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page, Removal,
-    RemoveStreams, Removed, StreamKind, StreamName, Tails, WakeUp,
+    RemoveStreams, Removed, StreamKind, StreamName, Tails,
 };
 use sqlx::postgres::PgRow;
 use tokio::sync::oneshot;
@@ -116,16 +116,6 @@ impl EventStore for PostgresEventStore {
         Ok(Page::behind(after, entries, limit))
     }
 
-    async fn follow_log(
-        &self,
-        kind: &StreamKind,
-        after: &Cursor,
-        limit: usize,
-    ) -> Result<Page, Error> {
-        let read = self.read_log(kind, after, limit);
-        self.tails.follow(kind, after, limit, read).await
-    }
-
     async fn count_log(
         &self,
         kind: &StreamKind,
@@ -136,8 +126,8 @@ impl EventStore for PostgresEventStore {
         read::count(&self.database.fetch(query).await?, most)
     }
 
-    fn wake_ups(&self, kind: &StreamKind) -> WakeUp {
-        self.tails.listen(kind)
+    fn tails(&self) -> &Tails {
+        &self.tails
     }
 
     async fn ping(&self) -> Result<(), Error> {

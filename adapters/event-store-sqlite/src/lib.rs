@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use contracts::Partitions;
 use event_store::{
     Append, Appended, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page, Removal,
-    RemoveStreams, Removed, StreamKind, StreamName, Tails, WakeUp,
+    RemoveStreams, Removed, StreamKind, StreamName, Tails,
 };
 use serde::Deserialize;
 use sqlx::SqlitePool;
@@ -117,16 +117,6 @@ impl EventStore for SqliteEventStore {
         Ok(Page::behind(after, entries, limit))
     }
 
-    async fn follow_log(
-        &self,
-        kind: &StreamKind,
-        after: &Cursor,
-        limit: usize,
-    ) -> Result<Page, Error> {
-        let read = self.read_log(kind, after, limit);
-        self.tails.follow(kind, after, limit, read).await
-    }
-
     async fn count_log(
         &self,
         kind: &StreamKind,
@@ -136,8 +126,8 @@ impl EventStore for SqliteEventStore {
         read::count(&self.readers, kind, after, most).await
     }
 
-    fn wake_ups(&self, kind: &StreamKind) -> WakeUp {
-        self.tails.listen(kind)
+    fn tails(&self) -> &Tails {
+        &self.tails
     }
 
     async fn ping(&self) -> Result<(), Error> {

@@ -145,7 +145,8 @@ pub trait EventStore: Checkpoints {
         after: &Cursor,
         limit: usize,
     ) -> Result<Page, Error> {
-        self.read_log(kind, after, limit).await
+        let read = self.read_log(kind, after, limit);
+        self.tails().follow(kind, after, limit, read).await
     }
 
     /// How many entries [`read_log`](Self::read_log) would find behind these positions, counted up to
@@ -162,7 +163,12 @@ pub trait EventStore: Checkpoints {
 
     /// Hints that the log of one kind has grown. They may be lost, and cover this process only: a
     /// reader also looks by itself from time to time.
-    fn wake_ups(&self, kind: &StreamKind) -> WakeUp;
+    fn wake_ups(&self, kind: &StreamKind) -> WakeUp {
+        self.tails().listen(kind)
+    }
+
+    /// The ends of its logs, as this process knows them.
+    fn tails(&self) -> &Tails;
 
     /// Whether the store answers.
     ///

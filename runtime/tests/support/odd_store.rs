@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use contracts::Partitions;
 use event_store::{
     Append, Appended, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page, StreamKind,
-    StreamName, WakeUp,
+    StreamName, Tails,
 };
 
 /// A store that does as it is told to beside what the store within does.
@@ -85,8 +85,8 @@ impl EventStore for OddStore {
         self.inner.count_log(kind, after, most).await
     }
 
-    fn wake_ups(&self, kind: &StreamKind) -> WakeUp {
-        self.inner.wake_ups(kind)
+    fn tails(&self) -> &Tails {
+        self.inner.tails()
     }
 
     async fn ping(&self) -> Result<(), Error> {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use contracts::Partitions;
 use event_store::{
     Append, Appended, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page, StreamKind,
-    StreamName, WakeUp,
+    StreamName, Tails,
 };
 use event_store_memory::MemoryEventStore;
 
@@ -144,8 +144,8 @@ impl EventStore for GatedStore {
         self.inner.count_log(kind, after, most).await
     }
 
-    fn wake_ups(&self, kind: &StreamKind) -> WakeUp {
-        self.inner.wake_ups(kind)
+    fn tails(&self) -> &Tails {
+        self.inner.tails()
     }
 
     async fn ping(&self) -> Result<(), Error> {

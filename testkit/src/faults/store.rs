@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use contracts::Partitions;
 use event_store::{
     Append, Appended, Checkpoint, Checkpoints, Cursor, Entry, Error, EventStore, Page, StreamKind,
-    StreamName, WakeUp,
+    StreamName, Tails,
 };
 
 use super::operation::AT;
@@ -68,8 +68,8 @@ impl EventStore for FaultyStore {
         self.faults.read(count).await
     }
 
-    fn wake_ups(&self, kind: &StreamKind) -> WakeUp {
-        self.inner.wake_ups(kind)
+    fn tails(&self) -> &Tails {
+        self.inner.tails()
     }
 
     async fn ping(&self) -> Result<(), Error> {
