@@ -15,6 +15,8 @@ pub(crate) struct Core {
     log: Mutex<Log>,
     /// How many records there are, for those who wait for more.
     grown: watch::Sender<usize>,
+    /// How many appends have come, done or not.
+    came: watch::Sender<u64>,
     /// Whoever has it writes. It is given in the order of asking.
     writer: tokio::sync::Mutex<()>,
     pub(crate) faults: Faults,
@@ -38,6 +40,7 @@ impl Core {
         Self {
             log: Mutex::new(log),
             grown,
+            came: watch::Sender::default(),
             writer: tokio::sync::Mutex::default(),
             faults: Faults::new(),
         }
@@ -51,6 +54,12 @@ impl Core {
     /// Tells of every growth of the log from now on.
     pub(crate) fn growth(&self) -> watch::Receiver<usize> {
         self.grown.subscribe()
+    }
+
+    /// Returns when so many appends have come.
+    pub(crate) async fn have_come(&self, count: u64) {
+        // The sender lives as long as this does.
+        let _ = self.came.subscribe().wait_for(|came| *came >= count).await;
     }
 
     /// Makes a change to the log when it is this caller's turn.
@@ -69,6 +78,7 @@ impl Core {
         caller: CancellationToken,
         change: impl FnOnce(&mut Log) -> Written + Send,
     ) -> Appended {
+        self.came.send_modify(|came| *came += 1);
         let _turn = tokio::select! {
             turn = self.writer.lock() => turn,
             () = process.cancelled() => return Appended::Gone,

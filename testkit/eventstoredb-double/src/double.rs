@@ -227,6 +227,11 @@ impl Double {
         self.core.faults.appends.load(Ordering::SeqCst)
     }
 
+    /// Returns when so many appends have come since the beginning, done or not.
+    pub async fn appends_have_come(&self, count: u64) {
+        self.core.have_come(count).await;
+    }
+
     /// How many read calls came that are no subscriptions.
     #[must_use]
     pub fn reads(&self) -> u64 {

@@ -332,11 +332,12 @@ async fn a_held_append_holds_everything_behind_it() {
     let first = appending("first");
     soon(held.reached()).await;
     let second = appending("second");
-    tokio::time::sleep(A_WHILE).await;
-    assert!(!first.is_finished() && !second.is_finished());
+    soon(double.appends_have_come(3)).await;
     // Reading does not wait.
     assert_eq!(count(&double, "first").await, 0);
     assert_eq!(count(&double, "stream").await, 1);
+    assert_eq!(count(&double, "second").await, 0);
+    assert!(!first.is_finished() && !second.is_finished());
 
     held.release();
     let (first, second) = (soon(first).await.unwrap(), soon(second).await.unwrap());
@@ -408,14 +409,17 @@ async fn calls_are_counted() {
 
 #[tokio::test]
 async fn without_projections_there_are_no_links() {
-    let double = Double::start_without_projections().await;
-    let client = client(&double.connection_string());
-    append_one(&client, "category-1").await;
-    append_one(&client, "other").await;
+    let without = Double::start_without_projections().await;
+    let (with, _) = begin().await;
+    for double in [&without, &with] {
+        let client = client(&double.connection_string());
+        append_one(&client, "category-1").await;
+    }
+    // Where they are on, the link is there by now.
+    let linked = async { while count(&with, "$ce-category").await == 0 {} };
+    soon(linked).await;
 
-    tokio::time::sleep(A_WHILE).await;
-
-    assert_eq!(count(&double, "$ce-category").await, 0);
+    assert_eq!(count(&without, "$ce-category").await, 0);
 }
 
 #[tokio::test]
