@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use contracts::ServiceName;
 use event_store::{Append, Appended, Entry, EventStore, NewEntry, StreamKind, StreamName, Version};
+use hashlink::LruCache;
 use jiff::SignedDuration;
 use kernel::{NotDiscarded, Refusal, Registry};
 use tokio_util::sync::CancellationToken;
@@ -56,7 +57,9 @@ pub struct Handler<P: Runnable> {
     registry: Arc<Registry<P>>,
     store: Arc<dyn EventStore>,
     clock: Arc<dyn Clock>,
-    cache: quick_cache::unsync::Cache<StreamName, Loaded<P::State>>,
+    /// The one that was needed longest ago goes first: an instance is needed again and again until it ends,
+    /// and hardly ever afterwards.
+    cache: LruCache<StreamName, Loaded<P::State>>,
     retries: kernel::Backoff,
     health: Health,
     stop: CancellationToken,
@@ -91,7 +94,7 @@ impl<P: Runnable> Handler<P> {
         settings: &Settings,
         stop: CancellationToken,
     ) -> Self {
-        let cache = quick_cache::unsync::Cache::new(settings.cached_instances.max(1));
+        let cache = LruCache::new(settings.cached_instances.max(1));
         Self {
             service,
             kind,
@@ -248,7 +251,7 @@ impl<P: Runnable> Handler<P> {
         let cached: Vec<Option<Loaded<P::State>>> = groups
             .iter()
             .map(|group| {
-                let (_, loaded) = self.cache.remove(&group.stream)?;
+                let loaded = self.cache.remove(&group.stream)?;
                 // What a person asks of parked inputs may come to nothing, and then no conflict would tell
                 // that another instance of the service has parked them since.
                 let asked = |(_, input): &(usize, Input)| {

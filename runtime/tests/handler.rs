@@ -177,6 +177,24 @@ async fn who_loses_a_race_for_the_same_input_goes_on_from_what_the_winner_stored
     assert_eq!(names(&inner, "A").await, ["Opened", "Reminded"]);
 }
 
+#[tokio::test]
+async fn as_many_instances_as_are_kept_in_memory_are_not_read_again_and_again() {
+    let inner = memory();
+    let odd = Arc::new(OddStore::over(&inner));
+    let store: Arc<dyn EventStore> = odd.clone();
+    let mut handler = handler(older(), &store, clock(), &CancellationToken::new());
+    let kept = Settings::default().cached_instances;
+    let names: Vec<_> = (0..kept).map(|number| format!("A{number}")).collect();
+    for (number, step) in [(1, "Open"), (2, "Note"), (3, "Note"), (4, "Close")] {
+        for some in names.chunks(100) {
+            let inputs = some.iter().map(|name| message(step, name, number));
+            let results = handled(handler.handle(inputs.collect()).await);
+            assert!(results.iter().all(|result| *result == Handled::Decided));
+        }
+    }
+    assert_eq!(odd.read.load(Ordering::SeqCst), kept, "each when it is new");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_away_is_waited_for() {
     let inner = memory();

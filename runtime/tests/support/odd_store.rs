@@ -24,6 +24,8 @@ pub struct OddStore {
     pub away_for: AtomicUsize,
     /// So many times it reads streams as they were before anything was stored.
     pub reads_before: AtomicUsize,
+    /// How many streams were read.
+    pub read: AtomicUsize,
 }
 
 impl OddStore {
@@ -36,6 +38,7 @@ impl OddStore {
             cannot_read: "nobody",
             away_for: AtomicUsize::new(0),
             reads_before: AtomicUsize::new(0),
+            read: AtomicUsize::new(0),
         }
     }
 }
@@ -63,6 +66,7 @@ impl EventStore for OddStore {
     }
 
     async fn read_streams(&self, streams: &[StreamName]) -> Result<Vec<Vec<Entry>>, Error> {
+        self.read.fetch_add(streams.len(), Ordering::SeqCst);
         if streams.iter().any(|s| s.instance() == self.cannot_read) {
             return Err(Error::Corrupt("a part of it is gone".into()));
         }
