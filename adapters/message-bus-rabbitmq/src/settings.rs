@@ -52,7 +52,7 @@ impl Default for Settings {
             ca_certificate: None,
             client_certificate: None,
             client_key: None,
-            prefetch: 64,
+            prefetch: 16,
             batch_messages: 50,
             batch_events: 50,
             publish_events: true,
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn everything_has_a_default() {
         let settings: Settings = serde_json::from_str("{}").unwrap();
-        assert_eq!(settings.prefetch, 64);
+        assert_eq!(settings.prefetch, 16);
         assert!(settings.publish_events);
         assert_eq!(settings.confirm_timeout(), Duration::from_secs(10));
     }

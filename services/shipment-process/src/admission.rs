@@ -1,4 +1,8 @@
 //! Whether another shipment may be started: not while more waits than the services can soon handle.
+//!
+//! A start for which there is no room waits for it a little, in a room of limited size, so that those who
+//! start one shipment after another are slowed down to what the services can do. Whoever finds no room even
+//! so is sent away.
 
 mod gate;
 
@@ -7,15 +11,20 @@ use std::time::Duration;
 
 use host::Problem;
 use runtime::Pressure;
-use tokio::sync::Notify;
-use tokio::time::{Instant, sleep};
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, info, warn};
 
 use self::gate::{Full, Gate};
 
-/// The pause between two looks at what waits.
+/// The pause between two looks at what waits, and between two for which somebody waits.
 const PAUSE: Duration = Duration::from_millis(500);
+const SHORT_PAUSE: Duration = Duration::from_millis(50);
+/// How many starts may wait for room: less than the requests that are let in, which others need as well.
+const SEATS: usize = 256;
+/// How long each of them may wait.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Lets starts in, or sends them away.
 pub(crate) struct Admission {
@@ -30,18 +39,23 @@ struct Guarded {
 
 struct Shared {
     gate: Mutex<Gate>,
+    /// Whoever waits for room has one of them.
+    seats: Semaphore,
+    /// Starts are let in in the order in which they came: the first of them has this.
+    turn: tokio::sync::Mutex<()>,
     /// There was a start since the last look.
     asked: Notify,
+    /// Somebody waits for room.
+    wanted: Notify,
+    /// There was another look.
+    looked: Notify,
 }
 
 impl Admission {
     /// So much may wait; 0 for any number.
     pub(crate) fn new(pressure: Pressure, max_backlog: usize) -> Self {
         let guarded = (max_backlog > 0).then(|| {
-            let shared = Arc::new(Shared {
-                gate: Mutex::new(Gate::new(max_backlog)),
-                asked: Notify::new(),
-            });
+            let shared = Arc::new(Shared::new(max_backlog));
             let looking = look(pressure, max_backlog, shared.clone());
             Guarded {
                 shared,
@@ -51,69 +65,172 @@ impl Admission {
         Self { guarded }
     }
 
-    /// Whether one more may be started now.
+    /// Returns when one more may be started.
     ///
     /// # Errors
-    /// `429` with what waits, and when to come again.
-    pub(crate) fn admit(&self) -> Result<(), Problem> {
+    /// `429` with what waits, and when to come again: at once where too many wait for room already, and
+    /// otherwise when there was none for a while.
+    pub(crate) async fn admit(&self) -> Result<(), Problem> {
         let Some(Guarded { shared, .. }) = &self.guarded else {
             return Ok(());
         };
         shared.asked.notify_one();
-        let admitted = shared.gate().admit(Instant::now());
-        admitted.map_err(|full| refused(&full))
+        shared.admit().await.map_err(|full| {
+            let retry_after_s = shared.gate().refuse(Instant::now());
+            refused(&full, retry_after_s)
+        })
     }
 }
 
-fn refused(full: &Full) -> Problem {
+impl Shared {
+    fn new(max_backlog: usize) -> Self {
+        Self {
+            gate: Mutex::new(Gate::new(max_backlog)),
+            seats: Semaphore::new(SEATS),
+            turn: tokio::sync::Mutex::new(()),
+            asked: Notify::new(),
+            wanted: Notify::new(),
+            looked: Notify::new(),
+        }
+    }
+
+    async fn admit(&self) -> Result<(), Full> {
+        let Ok(_seat) = self.seats.try_acquire() else {
+            return self.gate().admit(Instant::now());
+        };
+        let patience = Instant::now() + PATIENCE;
+        let Ok(_turn) = timeout_at(patience, self.turn.lock()).await else {
+            return self.gate().admit(Instant::now());
+        };
+        loop {
+            let looked = self.looked.notified();
+            let Err(full) = self.gate().admit(Instant::now()) else {
+                return Ok(());
+            };
+            self.wanted.notify_one();
+            if timeout_at(patience, looked).await.is_err() {
+                return Err(full);
+            }
+        }
+    }
+
+    fn gate(&self) -> MutexGuard<'_, Gate> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn refused(full: &Full, retry_after_s: u64) -> Problem {
     let Full {
         waiting,
         since,
         bound,
-        retry_after_s,
     } = full;
     let detail = format!(
         "{} messages wait to be handled, {} entries to be published, and {since} shipments were started since that \
          was counted: more than shipment_process.max_backlog, which is {bound}; start it in {retry_after_s} s",
         waiting.unhandled, waiting.unpublished,
     );
-    Problem::too_much(detail, *retry_after_s)
+    Problem::too_much(detail, retry_after_s)
 }
 
-/// Looks at what waits: while there are starts, and until it is little enough.
+/// Looks at what waits while there are starts, and more often while some of them wait for room.
 async fn look(pressure: Pressure, bound: usize, shared: Arc<Shared>) {
+    let mut refusing = false;
     loop {
-        if !shared.gate().is_full(Instant::now()) {
-            shared.asked.notified().await;
+        tokio::select! {
+            () = shared.asked.notified() => {}
+            () = shared.wanted.notified() => {}
         }
         let look = shared.gate().begin_look();
         match pressure.look(bound.saturating_add(1)).await {
             Ok(waiting) => {
-                let mut gate = shared.gate();
-                let was_full = gate.is_full(Instant::now());
-                gate.saw(look, waiting, Instant::now());
-                let is_full = gate.is_full(Instant::now());
+                shared.gate().saw(look, waiting, Instant::now());
                 let (unhandled, unpublished) = (waiting.unhandled, waiting.unpublished);
-                match (was_full, is_full) {
-                    (false, true) => warn!(
-                        unhandled,
-                        unpublished,
-                        bound,
-                        "more waits than shipment_process.max_backlog: starts are refused"
-                    ),
-                    (true, false) => info!(unhandled, unpublished, "starts are accepted again"),
-                    (true, true) | (false, false) => {}
-                }
+                debug!(unhandled, unpublished, bound, "looked at what waits");
             }
             // Whoever is away says so elsewhere.
             Err(error) => debug!(%error, "nobody knows what waits"),
         }
-        sleep(PAUSE).await;
+        shared.looked.notify_waiters();
+        let refused = shared.gate().is_refusing(Instant::now());
+        match (refusing, refused) {
+            (false, true) => warn!(
+                bound,
+                "more waits than shipment_process.max_backlog: starts are refused"
+            ),
+            (true, false) => info!("starts are no longer refused"),
+            (true, true) | (false, false) => {}
+        }
+        refusing = refused;
+        sleep(SHORT_PAUSE).await;
+        // Whoever wants to know now is told by the next look.
+        if timeout(PAUSE - SHORT_PAUSE, shared.wanted.notified())
+            .await
+            .is_ok()
+        {
+            shared.wanted.notify_one();
+        }
     }
 }
 
-impl Shared {
-    fn gate(&self) -> MutexGuard<'_, Gate> {
-        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use futures::future::join_all;
+    use futures::poll;
+    use runtime::Waiting;
+
+    use super::*;
+
+    /// So much was seen to wait now.
+    fn saw(shared: &Shared, unhandled: usize) {
+        let waiting = Waiting {
+            unpublished: 0,
+            unhandled,
+        };
+        let mut gate = shared.gate();
+        let look = gate.begin_look();
+        gate.saw(look, waiting, Instant::now());
+        drop(gate);
+        shared.looked.notify_waiters();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_waits_for_room_and_the_first_is_let_in_first() {
+        let shared = Shared::new(100);
+        saw(&shared, 101);
+        let (mut first, mut second) = (pin!(shared.admit()), pin!(shared.admit()));
+        assert!(poll!(&mut first).is_pending() && poll!(&mut second).is_pending());
+        shared.wanted.notified().await;
+        // There is room for one.
+        saw(&shared, 99);
+        assert!(poll!(&mut second).is_pending());
+        assert_eq!(first.await, Ok(()));
+        assert!(poll!(&mut second).is_pending());
+        saw(&shared, 99);
+        assert_eq!(second.await, Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_waits_no_longer_than_its_patience() {
+        let shared = Shared::new(100);
+        saw(&shared, 101);
+        let began = Instant::now();
+        let refused = join_all((0..SEATS).map(|_| shared.admit())).await;
+        assert!(refused.iter().all(Result::is_err));
+        assert_eq!(began.elapsed(), PATIENCE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_too_many_wait_the_next_is_sent_away_at_once() {
+        let shared = Shared::new(100);
+        saw(&shared, 101);
+        let mut waiting: Vec<_> = (0..SEATS).map(|_| Box::pin(shared.admit())).collect();
+        for start in &mut waiting {
+            assert!(poll!(start).is_pending());
+        }
+        let mut next = pin!(shared.admit());
+        assert!(matches!(poll!(&mut next), std::task::Poll::Ready(Err(_))));
     }
 }

@@ -118,7 +118,7 @@ impl Api {
         is_same: fn(&ProcessShipment, &ProcessShipment) -> bool,
     ) -> Result<Response, Problem> {
         // Before anything is read: to send somebody away must cost nothing.
-        self.admission.admit()?;
+        self.admission.admit().await?;
         let data = to_raw_value(&start).map_err(|error| internal(error.to_string()))?;
         let id = MessageId::derive(&[start.shipment_id.as_str(), "start", data.get()]);
         let traceparent =

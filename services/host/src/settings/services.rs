@@ -45,7 +45,7 @@ pub struct ShipmentProcess {
     pub port: u16,
     /// How long after a failed collection booking the legs stand; 0 to cancel them at once.
     pub rebooking_window_ms: i64,
-    /// How much may wait for all services until starts are refused; 0 for any.
+    /// How much may wait for all services until starts have to wait, and are refused; 0 for any.
     pub max_backlog: usize,
     /// How long other services may take.
     pub steps: Steps,

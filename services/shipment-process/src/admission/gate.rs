@@ -12,6 +12,8 @@ const EACH_START: usize = 3;
 const KNOWN_FOR: Duration = Duration::from_secs(5);
 /// The longest that somebody is sent away for, in seconds.
 const LONGEST_S: u64 = 10;
+/// When nobody was sent away for so long, there is room again for all who come.
+const LULL: Duration = Duration::from_secs(2);
 
 /// Knows what waited lately.
 #[derive(Debug)]
@@ -19,8 +21,14 @@ pub(super) struct Gate {
     bound: usize,
     admitted: usize,
     seen: Option<Seen>,
-    /// Since when every look has found too much.
-    full_since: Option<Instant>,
+    refusing: Option<Refusing>,
+}
+
+/// Some are sent away again and again.
+#[derive(Debug)]
+struct Refusing {
+    since: Instant,
+    last: Instant,
 }
 
 #[derive(Debug)]
@@ -43,8 +51,6 @@ pub(super) struct Full {
     /// How many were admitted since that was seen.
     pub(super) since: usize,
     pub(super) bound: usize,
-    /// As long again as it has lasted, within reason: the longer, the fewer knock.
-    pub(super) retry_after_s: u64,
 }
 
 impl Gate {
@@ -54,7 +60,7 @@ impl Gate {
             bound,
             admitted: 0,
             seen: None,
-            full_since: None,
+            refusing: None,
         }
     }
 
@@ -63,12 +69,10 @@ impl Gate {
         if let Some(Seen { waiting, look, .. }) = self.known(now) {
             let since = self.admitted - look.admitted_before;
             if sum(waiting) + since * EACH_START > self.bound {
-                let lasted = self.full_since.map_or(0, |since| (now - since).as_secs());
                 return Err(Full {
                     waiting: *waiting,
                     since,
                     bound: self.bound,
-                    retry_after_s: lasted.clamp(1, LONGEST_S),
                 });
             }
         }
@@ -84,22 +88,37 @@ impl Gate {
 
     /// A look has ended.
     pub(super) fn saw(&mut self, look: Look, waiting: Waiting, at: Instant) {
-        self.full_since = match sum(&waiting) > self.bound {
-            true => self.full_since.or(Some(at)),
-            false => None,
-        };
         self.seen = Some(Seen { waiting, look, at });
     }
 
-    /// Whether too much was seen lately.
-    pub(super) fn is_full(&self, now: Instant) -> bool {
-        let waiting = self.known(now).map(|seen| sum(&seen.waiting));
-        waiting.is_some_and(|waiting| waiting > self.bound)
+    /// Somebody is sent away, and is to come again in so many seconds: as long again as that has been
+    /// going on, within reason. The longer, the fewer knock.
+    pub(super) fn refuse(&mut self, now: Instant) -> u64 {
+        let since = match &self.refusing {
+            Some(refusing) if refusing.goes_on(now) => refusing.since,
+            Some(_) | None => now,
+        };
+        self.refusing = Some(Refusing { since, last: now });
+        let lasted = now.saturating_duration_since(since).as_secs();
+        lasted.clamp(1, LONGEST_S)
+    }
+
+    /// Whether somebody was sent away lately.
+    pub(super) fn is_refusing(&self, now: Instant) -> bool {
+        self.refusing
+            .as_ref()
+            .is_some_and(|refusing| refusing.goes_on(now))
     }
 
     fn known(&self, now: Instant) -> Option<&Seen> {
         let seen = self.seen.as_ref()?;
         (now.saturating_duration_since(seen.at) <= KNOWN_FOR).then_some(seen)
+    }
+}
+
+impl Refusing {
+    fn goes_on(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.last) <= LULL
     }
 }
 
@@ -129,10 +148,8 @@ mod tests {
     fn there_is_room_until_more_is_seen_than_may_wait() {
         let (mut gate, now) = (Gate::new(100), Instant::now());
         saw(&mut gate, 40, 60, now);
-        assert!(!gate.is_full(now));
         assert_eq!(gate.admit(now), Ok(()));
         saw(&mut gate, 41, 60, now);
-        assert!(gate.is_full(now));
         let full = gate.admit(now).unwrap_err();
         assert_eq!(full.waiting, waiting(41, 60));
         assert_eq!((full.since, full.bound), (0, 100));
@@ -148,7 +165,6 @@ mod tests {
             assert_eq!(gate.admit(now), Ok(()));
         }
         assert_eq!(gate.admit(now).unwrap_err().since, 4);
-        assert!(!gate.is_full(now), "more may be seen to have been handled");
 
         // What comes during a look counts behind it, too.
         let mut gate = Gate::new(100);
@@ -169,24 +185,24 @@ mod tests {
         saw(&mut gate, 0, 50, now);
         assert!(gate.admit(now + KNOWN_FOR).is_err());
         let later = now + KNOWN_FOR + SECOND;
-        assert!(!gate.is_full(later));
         for _ in 0..1_000 {
             assert_eq!(gate.admit(later), Ok(()));
         }
     }
 
     #[test]
-    fn the_longer_there_is_no_room_the_later_somebody_is_to_come_again() {
+    fn the_longer_some_are_sent_away_the_later_they_are_to_come_again() {
         let (mut gate, begin) = (Gate::new(10), Instant::now());
-        let mut at = |second: u32| {
-            let now = begin + SECOND * second;
-            saw(&mut gate, 0, 50, now);
-            gate.admit(now).unwrap_err().retry_after_s
-        };
-        assert_eq!([at(0), at(1), at(4), at(60)], [1, 1, 4, LONGEST_S]);
-        saw(&mut gate, 0, 0, begin + SECOND * 61);
-        saw(&mut gate, 0, 50, begin + SECOND * 62);
-        let full = gate.admit(begin + SECOND * 62).unwrap_err();
-        assert_eq!(full.retry_after_s, 1);
+        assert!(!gate.is_refusing(begin));
+        let told: Vec<_> = (0..60)
+            .map(|second| gate.refuse(begin + SECOND * second))
+            .collect();
+        assert_eq!(told[..3], [1, 1, 2]);
+        assert_eq!(told[59], LONGEST_S);
+        assert!(gate.is_refusing(begin + SECOND * 61));
+
+        let later = begin + SECOND * 62;
+        assert!(!gate.is_refusing(later));
+        assert_eq!(gate.refuse(later), 1, "it begins anew");
     }
 }
