@@ -1,4 +1,6 @@
-//! What has ended, in the order of the log: nothing is kept of it but the log itself.
+//! What has ended, in the order of the log: nothing is stored of it but the log itself.
+
+mod recent;
 
 use contracts::process::ProcessEvent;
 use contracts::{MessageId, Partitions};
@@ -10,6 +12,8 @@ use serde::Serialize;
 
 use crate::state::{Compensation, Status};
 use crate::{Command, State};
+
+pub(crate) use self::recent::Recent;
 
 /// How many entries are read at once, and how many before it is said how far that was.
 const PAGE: usize = 256;

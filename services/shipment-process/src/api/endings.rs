@@ -17,20 +17,21 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::{Api, Shared};
-use crate::endings::{self, Ending, Endings};
+use crate::endings::{self, Ending, Endings, Recent};
 
 /// How many are told at once, unless another number is asked for; and the most that may be.
 const LIMIT: usize = 100;
 const MOST: usize = 1_000;
 /// The longest that somebody may ask to wait.
 const LONGEST_WAIT_MS: u64 = 30_000;
-/// How many may wait at once: each reads the log whenever it grows.
+/// How many may wait at once: each looks whenever the log grows.
 const WAITING: usize = 64;
 /// The cursor of whoever only wants to know what ends from now on.
 const NOW: &str = "now";
 
 /// What those who wait for endings have to do with the service.
 pub(crate) struct Following {
+    recent: Recent,
     followed: Followed,
     stopping: CancellationToken,
     places: Semaphore,
@@ -43,6 +44,7 @@ pub(crate) struct Following {
 impl Following {
     pub(crate) fn new(service: &Service, settings: &Settings) -> Self {
         Self {
+            recent: Recent::default(),
             followed: service.followed(),
             stopping: service.stopping(),
             places: Semaphore::new(WAITING),
@@ -113,7 +115,8 @@ async fn list(
     // From before the first look, so that nothing can come unseen between the two.
     let mut wake_up = api.store.wake_ups(&api.kind);
     loop {
-        let read = Endings::read(&*api.store, &api.kind, cursor, limit);
+        let recent = &api.following.recent;
+        let read = recent.read(&*api.store, &api.kind, cursor, limit);
         let read = api.read(read).await?;
         let stopping = api.following.stopping.is_cancelled();
         if !read.endings.is_empty() || read.more || stopping || Instant::now() >= end {
