@@ -145,7 +145,7 @@ pub trait EventStore: Checkpoints {
         after: &Cursor,
         limit: usize,
     ) -> Result<Page, Error> {
-        let read = self.read_log(kind, after, limit);
+        let read = async |from: Cursor| self.read_log(kind, &from, limit).await;
         self.tails().follow(kind, after, limit, read).await
     }
 

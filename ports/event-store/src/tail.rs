@@ -91,38 +91,51 @@ impl Tail {
         }
     }
 
-    /// The next entries behind a cursor, none where there are none; `None` where the store must be asked:
-    /// where something may lie between, and now and then for what others have stored.
+    /// The next entries behind a cursor, none where there are none.
+    ///
+    /// # Errors
+    /// Where the store is to be read first: behind the cursor itself, where something may lie between, or
+    /// now and then behind all that is known here, for what others have stored.
     pub(crate) fn read(
         &self,
         after: &Cursor,
         limit: usize,
         now: Instant,
         fresh_for: Duration,
-    ) -> Option<Page> {
-        let fresh = |at: Option<Instant>| at.is_some_and(|at| now.duration_since(at) < fresh_for);
+    ) -> Result<Page, Cursor> {
         let mut found: Vec<&Arc<Entry>> = Vec::new();
         for (partition, position) in after.iter() {
-            let end = self.partitions.get(&partition)?;
+            let Some(end) = self.partitions.get(&partition) else {
+                return Err(after.clone());
+            };
             if position < end.behind {
-                return None;
+                return Err(after.clone());
             }
             let start = end
                 .entries
                 .partition_point(|entry| entry.position <= position);
             found.extend(end.entries.range(start..).take(limit));
         }
-        if !fresh(if found.is_empty() {
-            self.ended
-        } else {
-            self.read
-        }) {
-            return None;
+        let (Some(read), Some(ended)) = (self.read, self.ended) else {
+            return Err(after.clone());
+        };
+        let known_at = if found.is_empty() { ended } else { read };
+        if now.saturating_duration_since(known_at) >= fresh_for {
+            return Err(self.ends(after));
         }
         found.sort_unstable_by_key(|entry| entry.position);
         found.truncate(limit);
         let found = found.into_iter().cloned().collect();
-        Some(Page::behind(after, found, limit))
+        Ok(Page::behind(after, found, limit))
+    }
+
+    /// Behind all that is known of the partitions of a cursor.
+    fn ends(&self, after: &Cursor) -> Cursor {
+        let end = |(partition, position)| {
+            let end = self.partitions.get(&partition);
+            (partition, end.map_or(position, End::last))
+        };
+        after.iter().map(end).collect()
     }
 
     fn end(&mut self, partition: Partition, behind: Position) -> &mut End {
@@ -287,16 +300,21 @@ mod tests {
                     Step::Read { reader, limit, fresh, meanwhile } => {
                         let after = cursors[reader].clone();
                         let fresh_for = if fresh { LONG } else { Duration::ZERO };
-                        let known = tail.read(&after, limit, now, fresh_for);
-                        let page = known.unwrap_or_else(|| {
-                            let page = log.read(&after, limit);
+                        let mut read = |from: &Cursor, tail: &mut Tail| {
+                            let page = log.read(from, limit);
                             if let Some(partition) = meanwhile {
                                 let (behind, entries) = log.store(partition, 1);
                                 tail.stored(behind, entries);
                             }
-                            tail.learn(&after, &page, now);
+                            tail.learn(from, &page, now);
                             page
-                        });
+                        };
+                        let mut known = tail.read(&after, limit, now, fresh_for);
+                        if let Err(from) = &known && *from != after {
+                            read(from, &mut tail);
+                            known = tail.read(&after, limit, now, Duration::MAX);
+                        }
+                        let page = known.unwrap_or_else(|_| read(&after, &mut tail));
                         let passed = |entry: &&Arc<Entry>| {
                             entry.position > after.position(entry.partition)
                                 && entry.position <= page.cursor.position(entry.partition)
@@ -316,10 +334,8 @@ mod tests {
         let (mut log, mut tail) = (Log::default(), Tail::default());
         let now = Instant::now();
         let start = Cursor::start(Partitions::new(2).unwrap());
-        assert!(
-            tail.read(&start, 9, now, LONG).is_none(),
-            "nothing is known yet"
-        );
+        let unknown = tail.read(&start, 9, now, LONG).unwrap_err();
+        assert_eq!(unknown, start, "nothing is known yet");
         tail.learn(&start, &log.read(&start, 9), now);
         let (behind, entries) = log.store(1, 3);
         tail.stored(behind, entries);
@@ -333,12 +349,10 @@ mod tests {
                 .entries
                 .is_empty()
         );
-        assert!(
-            tail.read(&page.cursor, 2, now + LONG, LONG).is_none(),
-            "others may have stored"
-        );
+        let later = tail.read(&start, 2, now + LONG, LONG).unwrap_err();
+        assert_eq!(later, page.cursor, "others may have stored behind it");
         tail.doubt();
-        assert!(tail.read(&page.cursor, 2, now, LONG).is_none());
+        assert_eq!(tail.read(&start, 2, now, LONG).unwrap_err(), start);
     }
 
     #[test]
@@ -353,10 +367,8 @@ mod tests {
         }
         let end = &tail.partitions[&Partition(0)];
         assert!(end.entries.len() < 1_000, "{}", end.entries.len());
-        assert!(
-            tail.read(&start, 9, now, LONG).is_none(),
-            "the first are gone"
-        );
+        let gone = tail.read(&start, 9, now, LONG).unwrap_err();
+        assert_eq!(gone, start, "the first are gone");
         let near = [(Partition(0), Position(9_990)), (Partition(1), Position(0))];
         let page = tail
             .read(&near.into_iter().collect(), 99, now, LONG)

@@ -81,28 +81,43 @@ impl Tails {
         }
     }
 
-    /// The next entries of a log, from memory where that is certain, and else by `read`.
+    /// The next entries of a log, from memory where that is certain, and else by `read`, which reads the
+    /// store behind a cursor.
     ///
     /// # Errors
     /// Those of `read`.
-    pub async fn follow(
+    pub async fn follow<F>(
         &self,
         kind: &StreamKind,
         after: &Cursor,
         limit: usize,
-        read: impl Future<Output = Result<Page, Error>> + Send,
-    ) -> Result<Page, Error> {
+        read: impl Fn(Cursor) -> F + Send + Sync,
+    ) -> Result<Page, Error>
+    where
+        F: Future<Output = Result<Page, Error>> + Send,
+    {
         let end = self.of(kind.as_str());
         let known = || end.tail().read(after, limit, Instant::now(), FRESH_FOR);
-        if let Some(page) = known() {
+        if let Ok(page) = known() {
             return Ok(page);
         }
         let _one_at_a_time = end.reading.lock().await;
-        if let Some(page) = known() {
-            return Ok(page);
+        match known() {
+            Ok(page) => return Ok(page),
+            // What is known is not read again for what may have come behind it.
+            Err(from) if from != *after => {
+                let asked = Instant::now();
+                let page = read(from.clone()).await?;
+                let mut tail = end.tail();
+                tail.learn(&from, &page, asked);
+                if let Ok(page) = tail.read(after, limit, Instant::now(), Duration::MAX) {
+                    return Ok(page);
+                }
+            }
+            Err(_) => {}
         }
         let asked = Instant::now();
-        let page = read.await?;
+        let page = read(after.clone()).await?;
         end.tail().learn(after, &page, asked);
         Ok(page)
     }
