@@ -1,7 +1,6 @@
 //! What one call stores, inside the writer's transaction.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use contracts::{Partition, Partitions};
 use event_store::{Append, Appended, Checkpoint, Error, Place, Position, Version};
@@ -36,6 +35,13 @@ struct Row {
 pub(crate) struct CheckpointRows {
     reader: String,
     places: Vec<(u16, i64, Option<String>)>,
+}
+
+impl Rows {
+    /// The kind and the partition of the log that they go to.
+    fn log(&self) -> (&str, u16) {
+        (&self.kind, self.partition)
+    }
 }
 
 /// Makes the rows of some appends.
@@ -170,13 +176,10 @@ async fn insert(
     connection: &mut SqliteConnection,
     appends: &[(usize, &Rows)],
 ) -> Result<Vec<(usize, Place)>, Error> {
-    let mut last = HashMap::new();
-    for (_, append) in appends {
-        let log = (append.kind.as_str(), append.partition);
-        if let Entry::Vacant(unknown) = last.entry(log) {
-            unknown.insert(last_position(connection, log).await?);
-        }
+    if appends.is_empty() {
+        return Ok(Vec::new());
     }
+    let mut last = last_positions(connection, appends).await?;
     let rows: Vec<_> = appends
         .iter()
         .flat_map(|(_, append)| append.entries.iter().map(move |row| (*append, row)))
@@ -186,30 +189,37 @@ async fn insert(
     let mut next = end.saturating_sub(rows.len() as u64) + 1;
     let mut places = Vec::with_capacity(appends.len());
     for (at, append) in appends {
-        let log = (append.kind.as_str(), append.partition);
         let positions: Vec<_> = (next..).map(Position).take(append.entries.len()).collect();
         next += append.entries.len() as u64;
         let ends_at = positions.last().copied().unwrap_or_default();
-        let behind = last.insert(log, ends_at).unwrap_or_default();
+        let behind = last.insert(append.log(), ends_at).unwrap_or_default();
         places.push((*at, Place { behind, positions }));
     }
     Ok(places)
 }
 
-/// The position of the last entry of a kind and partition.
-async fn last_position(
+/// The position of the last entry in each log that these go to.
+async fn last_positions<'a>(
     connection: &mut SqliteConnection,
-    (kind, partition): (&str, u16),
-) -> Result<Position, Error> {
-    let last: Option<i64> =
-        sqlx::query_scalar("select max(position) from events where kind = ? and partition = ?")
-            .bind(kind)
-            .bind(partition)
-            .fetch_one(connection)
-            .await
-            .map_err(translate)?;
-    let last = u64::try_from(last.unwrap_or_default()).map_err(corrupt)?;
-    Ok(Position(last))
+    appends: &[(usize, &'a Rows)],
+) -> Result<HashMap<(&'a str, u16), Position>, Error> {
+    let mut logs: Vec<_> = appends.iter().map(|(_, append)| append.log()).collect();
+    logs.sort_unstable();
+    logs.dedup();
+    let last: Vec<i64> = sqlx::query_scalar(
+        "select (
+             select coalesce(max(position), 0) from events
+             where kind = log.value ->> 0 and partition = log.value ->> 1
+         )
+         from json_each(?) as log order by log.key",
+    )
+    .bind(json(&logs)?)
+    .fetch_all(connection)
+    .await
+    .map_err(translate)?;
+    let position = |last: i64| u64::try_from(last).map(Position).map_err(corrupt);
+    let last = logs.into_iter().zip(last);
+    last.map(|(log, last)| Ok((log, position(last)?))).collect()
 }
 
 /// Inserts rows; the position of the last of them.
@@ -218,9 +228,9 @@ async fn insert_rows(
     mut rows: &[(&Rows, &Row)],
 ) -> Result<u64, Error> {
     let mut end = 0;
-    // A statement has its price, and another one the first time it is met: a few sizes, always
+    // A statement has its price, and another one the first time it is met: few of them, and always
     // the same.
-    for size in [64, 8, 1] {
+    for size in [256, 128, 64, 32, 16, 8, 4, 2, 1] {
         while let Some((now, later)) = rows.split_at_checked(size) {
             let values = ["(?, ?, ?, ?, ?, ?, ?, ?, ?)"].repeat(size).join(", ");
             let sql = format!(
