@@ -212,7 +212,7 @@ impl<P: Runnable> Decision<'_, P> {
         match &handled {
             Handled::Decided => {
                 let names = self.entries[before..].iter().map(|e| e.type_name.as_str());
-                info!(decided = names.collect::<Vec<_>>().join(", "), "decided");
+                debug!(decided = names.collect::<Vec<_>>().join(", "), "decided");
             }
             Handled::Refused(refusal) => info!(%refusal, "refused"),
             Handled::Parked => self.tell_parked(),
