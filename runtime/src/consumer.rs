@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use contracts::{ServiceContract, ServiceName};
+use contracts::{Partitions, ServiceContract, ServiceName};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesOrdered, StreamExt};
 use message_bus::{Delivery, MessageBus, Receipt, Subscription};
@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::handler::chain;
+use crate::share::Share;
 use crate::{Backoff, Failure, Handled, Inbox, Input};
 
 /// How many batches may be on their way through the handler: one that is stored, and one that is
@@ -26,6 +27,8 @@ pub(crate) async fn run(
     bus: Arc<dyn MessageBus>,
     inbox: Inbox,
     max_batch: usize,
+    share: Share,
+    partitions: Partitions,
     stop: CancellationToken,
 ) {
     let service = contract.name.clone();
@@ -59,7 +62,11 @@ pub(crate) async fn run(
             }
             () = stop.cancelled() => break,
             batch = subscription.receive(max_batch), if handling.len() < IN_FLIGHT => match batch {
-                Ok(batch) => handling.push_back(Box::pin(hand_in(contract.clone(), inbox.clone(), batch))),
+                Ok(batch) => {
+                    let subjects = batch.iter().filter_map(|delivery| delivery.message.as_ref().ok());
+                    share.receives(subjects.map(|message| partitions.of(&message.subject)));
+                    handling.push_back(Box::pin(hand_in(contract.clone(), inbox.clone(), batch)));
+                }
                 Err(error) => {
                     warn!(%service, error = chain(&error), "cannot receive: trying again");
                     backoff.wait().await;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::Partition;
 use event_store::Entry;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::input::PendingDeadline;
 
@@ -56,18 +56,26 @@ impl DeadlineIndex {
         }
     }
 
-    /// Takes out of the queue what is over at `now`, at most `max`. It stays pending until the log
-    /// says otherwise.
-    pub fn take_due(&mut self, now: Timestamp, max: usize) -> Vec<PendingDeadline> {
-        let mut due = Vec::new();
-        while due.len() < max
-            && let Some(first) = self.queue.first()
-            && first.0 <= now
-            && let Some((_, partition, instance, name)) = self.queue.pop_first()
-        {
-            due.extend(self.pending.get(&(partition, instance, name)).cloned());
+    /// Takes out of the queue what is over at `now` and has been for as long as others are given to report
+    /// it, at most `max`. It stays pending until the log says otherwise.
+    pub fn take_due(
+        &mut self,
+        now: Timestamp,
+        max: usize,
+        patience: impl Fn(Partition) -> SignedDuration,
+    ) -> Vec<PendingDeadline> {
+        let over = self.queue.iter().take_while(|next| next.0 <= now);
+        let over = over.filter(|next| now.duration_since(next.0) >= patience(next.1));
+        let due: Vec<_> = over.take(max).cloned().collect();
+        for next in &due {
+            self.queue.remove(next);
         }
-        due
+        let pending = due
+            .into_iter()
+            .filter_map(|(_, partition, instance, name)| {
+                self.pending.get(&(partition, instance, name)).cloned()
+            });
+        pending.collect()
     }
 
     /// Puts back what could not be reported.
@@ -81,10 +89,23 @@ impl DeadlineIndex {
         }
     }
 
-    /// When the next of those that have not been reported is over.
+    /// Whether none is pending.
     #[must_use]
-    pub fn next_due(&self) -> Option<Timestamp> {
-        self.queue.first().map(|first| first.0)
+    pub fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// When the next of those that have not been reported is to be.
+    pub fn next_due(&self, patience: impl Fn(Partition) -> SignedDuration) -> Option<Timestamp> {
+        let mut next: Option<Timestamp> = None;
+        for (due, partition, ..) in &self.queue {
+            if next.is_some_and(|next| next <= *due) {
+                break;
+            }
+            let at = due.checked_add(patience(*partition)).unwrap_or(*due);
+            next = Some(next.map_or(at, |next| next.min(at)));
+        }
+        next
     }
 
     /// What to save of one partition.

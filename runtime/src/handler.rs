@@ -15,6 +15,7 @@ use tracing::{debug, warn};
 use crate::care::{Care, Refused};
 use crate::decision::{Decision, Loaded};
 use crate::inbox::Failure;
+use crate::share::Share;
 use crate::{Backoff, Clock, Health, Input, Runnable, Settings};
 
 /// What became of an input, now that it is stored.
@@ -62,6 +63,7 @@ pub struct Handler<P: Runnable> {
     cache: LruCache<StreamName, Loaded<P::State>>,
     retries: kernel::Backoff,
     health: Health,
+    share: Option<Share>,
     stop: CancellationToken,
 }
 
@@ -104,7 +106,16 @@ impl<P: Runnable> Handler<P> {
             cache,
             retries: settings.parking(),
             health: Health::default(),
+            share: None,
             stop,
+        }
+    }
+
+    /// Lets the other parts of its instance know what it stores.
+    pub(crate) fn sharing(self, share: Share) -> Self {
+        Self {
+            share: Some(share),
+            ..self
         }
     }
 
@@ -329,9 +340,24 @@ impl<P: Runnable> Handler<P> {
         }
     }
 
+    /// Appends, and answers for each, and lets the relay know which entries are of this instance.
+    async fn append(&self, appends: &[Append]) -> Vec<Result<Appended, Failure>> {
+        let Some(share) = &self.share else {
+            return self.append_each(appends).await;
+        };
+        share.stores(appends);
+        let outcomes = self.append_each(appends).await;
+        for (append, outcome) in appends.iter().zip(&outcomes) {
+            if !matches!(outcome, Ok(Appended::Stored)) {
+                share.did_not_store(append);
+            }
+        }
+        outcomes
+    }
+
     /// Appends, and answers for each. What the store refuses in a batch is tried by itself, so that it
     /// holds up nobody else.
-    async fn append(&self, appends: &[Append]) -> Vec<Result<Appended, Failure>> {
+    async fn append_each(&self, appends: &[Append]) -> Vec<Result<Appended, Failure>> {
         if appends.is_empty() {
             return Vec::new();
         }

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use contracts::{Partitions, ServiceName};
+use contracts::{Partition, Partitions, ServiceName};
 use event_store::{
     Checkpoint, Checkpoints, Cursor, Entry, EventStore, StreamKind, UNREADABLE, readers,
 };
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::value::to_raw_value;
 use tokio::time::Instant;
@@ -19,6 +20,7 @@ use crate::followed::Followed;
 use crate::handler::chain;
 use crate::input::PendingDeadline;
 use crate::parked::{ParkedIndex, ParkedInstance, ParkedInstances};
+use crate::share::Share;
 use crate::{Backoff, Clock, Inbox, Input, Settings};
 
 /// The indexes over the log of one kind of streams.
@@ -95,6 +97,7 @@ pub(crate) struct IndexReader {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) inbox: Inbox,
     pub(crate) settings: Settings,
+    pub(crate) share: Share,
     pub(crate) parked: ParkedInstances,
     pub(crate) followed: Followed,
 }
@@ -106,6 +109,9 @@ impl IndexReader {
         let mut wake_up = self.store.wake_ups(&self.kind);
         let poll = Duration::from_millis(self.settings.poll_interval_ms);
         let save_every = Duration::from_millis(self.settings.index_interval_ms);
+        let patience = |partition: Partition| {
+            SignedDuration::try_from(self.share.patience(partition)).unwrap_or_default()
+        };
         let mut backoff = Backoff::for_servers();
         let Some(mut cursor) = self.load(&reader, &stop).await else {
             return;
@@ -141,7 +147,11 @@ impl IndexReader {
                 self.parked.complete();
             }
             let now = self.clock.now();
-            let due = self.parked.indexes().deadlines.take_due(now, most);
+            let due = self
+                .parked
+                .indexes()
+                .deadlines
+                .take_due(now, most, patience);
             if !due.is_empty() {
                 if !self.report(due).await {
                     backoff.wait().await;
@@ -156,7 +166,7 @@ impl IndexReader {
             if more {
                 continue;
             }
-            let next_due = self.parked.indexes().deadlines.next_due();
+            let next_due = self.parked.indexes().deadlines.next_due(patience);
             let next_due = async {
                 match next_due {
                     Some(time) => self.clock.sleep_until(time).await,

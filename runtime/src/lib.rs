@@ -14,6 +14,7 @@ mod decision;
 mod followed;
 mod handler;
 mod health;
+mod held;
 mod inbox;
 mod indexes;
 mod input;
@@ -22,6 +23,7 @@ mod pressure;
 mod relay;
 mod service;
 mod settings;
+mod share;
 
 pub use backoff::Backoff;
 pub use clock::{Clock, SystemClock};

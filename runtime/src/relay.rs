@@ -4,30 +4,35 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::{Envelope, ServiceName};
-use event_store::{Checkpoint, Cursor, EventStore, StreamKind, UNREADABLE, outgoing, readers};
+use event_store::{Entry, EventStore, StreamKind, UNREADABLE, outgoing, readers};
 use message_bus::Publisher;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
 use crate::handler::chain;
+use crate::held::Held;
+use crate::share::Share;
 use crate::{Backoff, Followed, Settings};
 
-/// The relay of one service. At the start, after a crash and in normal running it does the same: go on
-/// behind its checkpoint.
+/// The relay of one instance of a service. At the start, after a crash and in normal running it does the
+/// same: go on behind the checkpoint, which all instances share. What another of them has stored it leaves
+/// to that one for a while.
 pub(crate) struct Relay {
     pub(crate) service: ServiceName,
     pub(crate) kind: StreamKind,
     pub(crate) store: Arc<dyn EventStore>,
     pub(crate) publisher: Arc<dyn Publisher>,
     pub(crate) settings: Settings,
+    /// What it sees to.
+    pub(crate) share: Share,
     /// Up to where everything is published.
     pub(crate) published: Followed,
 }
 
 impl Relay {
-    /// Publishes until `stop` is cancelled and everything in the log is published, or until `abort` is
-    /// cancelled.
+    /// Publishes until `stop` is cancelled and everything in the log is published but for what others see
+    /// to, or until `abort` is cancelled.
     pub(crate) async fn run(self, stop: CancellationToken, abort: CancellationToken) {
         let reader = readers::relay(&self.service);
         tokio::select! {
@@ -41,22 +46,21 @@ impl Relay {
         let poll = Duration::from_millis(self.settings.poll_interval_ms);
         let save_every = Duration::from_millis(self.settings.checkpoint_interval_ms);
         let mut backoff = Backoff::for_servers();
-        let mut cursor = loop {
+        let mut held = loop {
             match self.store.load_checkpoint(reader).await {
-                Ok(checkpoint) => break checkpoint.cursor(self.store.partitions()),
+                Ok(checkpoint) => break Held::behind(&checkpoint, self.store.partitions()),
                 Err(error) => self.trouble("load the checkpoint", &error),
             }
             backoff.wait().await;
         };
-        self.published.reached(&cursor);
+        self.published.reached(&held.published());
         backoff.reset();
-        let mut unsaved = false;
-        let mut saved_at = Instant::now();
+        let mut told_at = Instant::now();
         loop {
             let stopping = stop.is_cancelled();
             let page = match self
                 .store
-                .follow_log(&self.kind, &cursor, self.settings.page())
+                .follow_log(&self.kind, held.read(), self.settings.page())
                 .await
             {
                 Ok(page) => page,
@@ -73,32 +77,28 @@ impl Relay {
             {
                 error!(service = %self.service, stream = %entry.stream, version = %entry.version, "an entry cannot be read, so what it says to others is not published: once it is mended, delete the checkpoint of the relay");
             }
-            let messages: Vec<Envelope> = page
-                .entries
-                .iter()
-                .flat_map(|entry| outgoing(&self.service, entry))
-                .collect();
-            if !messages.is_empty() {
-                self.publish(&messages).await;
+            let idle = page.entries.is_empty();
+            let met_all = idle || page.to_end;
+            self.publish(&held.take_in(page, &self.share)).await;
+            if met_all {
+                self.share.met_all();
             }
             backoff.reset();
-            cursor = page.cursor;
-            self.published.reached(&cursor);
-            let idle = page.entries.is_empty();
-            // What was passed over without an entry is not worth a checkpoint of its own: where that is
-            // stored in the same log, each would be passed over again, and be followed by another.
-            unsaved |= !idle;
-            if unsaved && (idle && stopping || saved_at.elapsed() >= save_every) {
-                self.save(reader, &cursor).await;
-                unsaved = false;
-                saved_at = Instant::now();
+            if !held.is_settled() && (idle && stopping || told_at.elapsed() >= save_every) {
+                self.tell(reader, &mut held).await;
+                told_at = Instant::now();
             }
+            self.published.reached(&held.published());
             if idle && stopping {
                 return;
             }
             if idle {
-                // With something unsaved, the next look is when it is time to save.
-                let next = if unsaved { save_every.min(poll) } else { poll };
+                // With something to hear or to tell, the next look is when it is time to.
+                let next = if held.is_settled() {
+                    poll
+                } else {
+                    save_every.min(poll)
+                };
                 tokio::select! {
                     () = wake_up.woken() => {}
                     () = stop.cancelled() => {}
@@ -108,11 +108,38 @@ impl Relay {
         }
     }
 
+    /// Hears what others have published, publishes what they have not, and tells them.
+    async fn tell(&self, reader: &str, held: &mut Held) {
+        if !held.is_empty() {
+            match self.store.load_checkpoint(reader).await {
+                Ok(checkpoint) => held.told(&checkpoint),
+                Err(error) => return self.trouble("load the checkpoint", &error),
+            }
+            self.publish(&held.take_late()).await;
+        }
+        if held.is_news() {
+            let checkpoint = held.checkpoint();
+            match self.store.save_checkpoint(reader, &checkpoint).await {
+                // While something is held, the next look at what others say shows whether they keep it.
+                Ok(()) if held.is_empty() => held.told(&checkpoint),
+                Ok(()) => {}
+                Err(error) => self.trouble("save the checkpoint", &error),
+            }
+        }
+    }
+
     /// Publishes until it is confirmed: nothing behind it may leave before.
-    async fn publish(&self, messages: &[Envelope]) {
+    async fn publish(&self, entries: &[Arc<Entry>]) {
+        let messages: Vec<Envelope> = entries
+            .iter()
+            .flat_map(|entry| outgoing(&self.service, entry))
+            .collect();
+        if messages.is_empty() {
+            return;
+        }
         let mut backoff = Backoff::for_servers();
         loop {
-            match self.publisher.publish(messages).await {
+            match self.publisher.publish(&messages).await {
                 Ok(()) => {
                     debug!(service = %self.service, messages = messages.len(), "published");
                     return;
@@ -126,17 +153,10 @@ impl Relay {
         }
     }
 
-    async fn save(&self, reader: &str, cursor: &Cursor) {
-        if let Err(error) = self
-            .store
-            .save_checkpoint(reader, &Checkpoint::at(cursor))
-            .await
-        {
-            self.trouble("save the checkpoint", &error);
-        }
-    }
-
     fn trouble(&self, what: &str, error: &dyn std::error::Error) {
         warn!(service = %self.service, error = chain(error), "the relay cannot {what} now: trying again");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use crate::followed::Followed;
 use crate::indexes::IndexReader;
 use crate::parked::ParkedInstances;
 use crate::relay::Relay;
+use crate::share::Share;
 use crate::{Clock, Handler, Health, Inbox, Pressure, Runnable, Settings, consumer};
 
 /// What a service runs on.
@@ -88,7 +89,9 @@ impl Service {
             health: Health::default(),
         };
         let (inbox, waiting) = Inbox::new();
-        let handler = Handler::new(
+        let share = Share::default();
+        let publisher = bus.publisher();
+        let mut handler = Handler::new(
             name.clone(),
             kind.clone(),
             registry,
@@ -97,6 +100,9 @@ impl Service {
             &settings,
             service.abort.clone(),
         );
+        if publisher.is_some() {
+            handler = handler.sharing(share.clone());
+        }
         service.health = handler.health();
         let stop_handling = service.stop_handling.clone();
         service
@@ -110,6 +116,7 @@ impl Service {
             clock,
             inbox: inbox.clone(),
             settings: settings.clone(),
+            share: share.clone(),
             parked: service.parked.clone(),
             followed: service.followed.clone(),
         };
@@ -121,15 +128,18 @@ impl Service {
             bus.clone(),
             inbox.clone(),
             settings.max_batch,
+            share.clone(),
+            store.partitions(),
             service.stop_intake.clone(),
         ));
-        if let Some(publisher) = bus.publisher() {
+        if let Some(publisher) = publisher {
             let relay = Relay {
                 service: name,
                 kind,
                 store,
                 publisher,
                 settings,
+                share,
                 published: service.pressure.published.clone(),
             };
             service

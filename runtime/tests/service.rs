@@ -5,6 +5,7 @@ mod support;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use contracts::{Envelope, ServiceName, Topology};
@@ -204,6 +205,21 @@ impl Subscription for ScriptedSubscription {
     }
 }
 
+impl Scripted {
+    /// Has a ticket opened by a message.
+    fn deliver_open(&self, ticket: &str) {
+        let mut script = self.0.lock().unwrap();
+        let receipt = Receipt {
+            session: 1,
+            number: 1,
+        };
+        script.to_deliver.push_back(Delivery {
+            receipt,
+            message: Ok(envelope("Open", ticket, 1)),
+        });
+    }
+}
+
 fn scripted(store: &Arc<dyn EventStore>) -> (Scripted, Arc<dyn MessageBus>) {
     let bus = Scripted::default();
     (
@@ -259,7 +275,7 @@ async fn what_is_stored_and_not_published_presses_until_it_is() {
                 tokio::task::yield_now().await;
             }
         };
-        let patience = std::time::Duration::from_secs(30);
+        let patience = Duration::from_secs(30);
         tokio::time::timeout(patience, patient).await.unwrap();
     };
     waits_for(3).await;
@@ -268,6 +284,77 @@ async fn what_is_stored_and_not_published_presses_until_it_is() {
     waits_for(0).await;
     drop(inbox);
     service.stop().await;
+}
+
+/// Lets the parts of services do what they have to do: the time is not waited for.
+async fn settled() {
+    tokio::time::sleep(Duration::from_secs(3)).await;
+}
+
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_others_see_to_is_reported_late_and_only_if_they_do_not() {
+    let (store, clock) = (memory(), clock());
+    let (_, second_bus) = scripted(&store);
+    let (_second, second_inbox) = start(&store, second_bus, clock.clone());
+    settled().await;
+    let (script, first_bus) = scripted(&store);
+    for ticket in ["A", "B"] {
+        script.deliver_open(ticket);
+    }
+    let (first, _first_inbox) = start(&store, first_bus, clock.clone());
+    settled().await;
+    assert_eq!(names(&store, "A").await, ["Opened"]);
+    // Whoever receives the tickets is gone.
+    drop(first);
+    clock.advance(MINUTE * 10);
+    settled().await;
+    assert_eq!(names(&store, "A").await, ["Opened"]);
+    second_inbox
+        .submit_one(message("Close", "B", 1))
+        .await
+        .unwrap();
+    settled().await;
+    clock.advance(SECOND - SignedDuration::from_millis(1));
+    settled().await;
+    assert_eq!(names(&store, "A").await, ["Opened"]);
+    clock.advance(SignedDuration::from_millis(1));
+    settled().await;
+    assert_eq!(names(&store, "A").await, ["Opened", "Reminded"]);
+    assert_eq!(names(&store, "B").await, ["Opened", "Closed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_instances_the_one_that_receives_reports_what_is_over() {
+    let (store, clock) = (memory(), clock());
+    let faults = Faults::none();
+    let (_, bus) = scripted(&store);
+    let (_second, _second_inbox) = start(&faults.store(store.clone()), bus, clock.clone());
+    settled().await;
+    let (script, bus) = scripted(&store);
+    script.deliver_open("A");
+    let (_first, _first_inbox) = start(&store, bus, clock.clone());
+    settled().await;
+    clock.advance(MINUTE * 10);
+    settled().await;
+    assert_eq!(names(&store, "A").await, ["Opened", "Reminded"]);
+    clock.advance(MINUTE);
+    settled().await;
+    let stored = faults.counts().get(&Kind::Append).copied();
+    assert_eq!(stored, None, "the second has tried nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_else_is_at_work_nothing_received_is_needed_to_report_at_once() {
+    let (store, clock) = (memory(), clock());
+    let (_, bus) = scripted(&store);
+    let (_service, inbox) = start(&store, bus, clock.clone());
+    inbox.submit_one(message("Open", "A", 1)).await.unwrap();
+    settled().await;
+    clock.advance(MINUTE * 10);
+    until(&store, async || names(&store, "A").await.len() > 1).await;
+    assert_eq!(names(&store, "A").await, ["Opened", "Reminded"]);
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ pub use entry::{
     Append, Checkpoint, Cursor, Entry, Metadata, NewEntry, Page, StoredCommand, UNREADABLE,
     Visibility,
 };
-pub use outgoing::outgoing;
+pub use outgoing::{outgoing, speaks};
 pub use removal::{Removal, RemoveStreams, Removed};
 pub use stream::{InvalidStreamName, Position, StreamKind, StreamName, Version};
 pub use tails::{Place, Tails, WakeUp};

@@ -4,6 +4,13 @@ use contracts::{Envelope, Kind, MessageId, ServiceName};
 
 use crate::{Entry, Visibility};
 
+/// Whether anything leaves with an entry.
+#[must_use]
+pub fn speaks(entry: &Entry) -> bool {
+    let metadata = &entry.content.metadata;
+    metadata.visibility == Visibility::Public || !metadata.commands.is_empty()
+}
+
 /// The messages that leave with an entry: the event itself when it is public, then its commands, in
 /// order. Their ids are stored, so that sending them twice says the same thing.
 pub fn outgoing<'a>(

@@ -95,7 +95,10 @@ impl World {
             // Requests come in where processes are started.
             Action::Ask => !instance.is_working() && instance.service == 0,
             Action::FindDue => {
-                let next = instance.indexes.deadlines.next_due();
+                let next = instance
+                    .indexes
+                    .deadlines
+                    .next_due(|_| SignedDuration::ZERO);
                 next.is_some_and(|due| due <= instance.clock.now())
             }
             Action::Care => !instance.is_working() && !instance.indexes.parked.is_empty(),

@@ -384,7 +384,7 @@ impl World {
         let due = instance
             .indexes
             .deadlines
-            .take_due(instance.clock.now(), limit);
+            .take_due(instance.clock.now(), limit, |_| SignedDuration::ZERO);
         let found = !due.is_empty();
         self.tally.deadlines += due.len() as u64;
         let name = |due: &PendingDeadline| format!("{} of {}", due.name, due.instance);
@@ -475,7 +475,12 @@ impl World {
 
     /// When the next deadline is over that some instance knows of.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        let next = |instance: &Instance| instance.indexes.deadlines.next_due();
+        let next = |instance: &Instance| {
+            instance
+                .indexes
+                .deadlines
+                .next_due(|_| SignedDuration::ZERO)
+        };
         self.instances.iter().filter_map(next).min()
     }
 

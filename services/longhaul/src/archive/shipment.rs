@@ -93,7 +93,7 @@ impl Shipment {
                 indexes.apply(entry);
             }
             let is_unreadable = |entry: &Entry| entry.content.type_name == UNREADABLE;
-            indexes.deadlines.next_due().is_none()
+            indexes.deadlines.is_empty()
                 && indexes.parked.is_empty()
                 && !stream.iter().any(is_unreadable)
         })
