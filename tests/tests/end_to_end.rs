@@ -10,9 +10,6 @@ use futures::StreamExt;
 use jiff::civil::Date;
 use jiff::tz::TimeZoneDatabase;
 use lapin::message::Delivery;
-use lapin::options::{BasicConsumeOptions, QueueBindOptions, QueueDeclareOptions};
-use lapin::types::FieldTable;
-use lapin::{Connection, ConnectionProperties, Consumer};
 use runtime::{Clock, SystemClock};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection, Row};
@@ -25,6 +22,7 @@ use system_tests::completeness::assert_complete;
 use system_tests::examples::{self, Ending, IDS};
 use system_tests::expectation::{Expectation, KINDS};
 use system_tests::history::{self, Log, Stored};
+use system_tests::queues;
 use test_servers::postgres::{TestDatabase, database};
 use test_servers::rabbitmq::{VirtualHost, virtual_host};
 use tokio::time::timeout;
@@ -310,7 +308,8 @@ async fn a_service_whose_broker_is_away_lives_and_is_not_ready() {
 #[tokio::test]
 async fn another_program_that_binds_a_queue_gets_every_public_event() {
     let suite = Suite::start().await;
-    let (_connection, mut events) = outsider(suite.host.url()).await;
+    let (_connection, mut events) =
+        queues::listen(suite.host.url(), "longhaul.events", &["#".to_owned()]).await;
     let client = suite.client();
     client.start_all(&ids()).await;
     client.finished(&ids(), LIMIT).await;
@@ -334,30 +333,6 @@ async fn another_program_that_binds_a_queue_gets_every_public_event() {
             missing.remove(id.as_str());
         }
     }
-}
-
-/// Consumes all that reaches a queue of its own, bound with `#`.
-async fn outsider(url: &str) -> (Connection, Consumer) {
-    let connection = Connection::connect(url, ConnectionProperties::default());
-    let connection = connection.await.unwrap();
-    let channel = connection.create_channel().await.unwrap();
-    let exclusive = QueueDeclareOptions {
-        exclusive: true,
-        ..QueueDeclareOptions::default()
-    };
-    let none = FieldTable::default;
-    let queue = channel.queue_declare("".into(), exclusive, none());
-    let queue = queue.await.unwrap().name().clone();
-    let options = QueueBindOptions::default();
-    let exchange = "longhaul.events".into();
-    let bound = channel.queue_bind(queue.clone(), exchange, "#".into(), options, none());
-    bound.await.unwrap();
-    let options = BasicConsumeOptions {
-        no_ack: true,
-        ..BasicConsumeOptions::default()
-    };
-    let consumer = channel.basic_consume(queue, "".into(), options, none());
-    (connection, consumer.await.unwrap())
 }
 
 /// A CloudEvent, as another program reads it.
