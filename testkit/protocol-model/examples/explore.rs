@@ -8,12 +8,11 @@ use std::time::Instant;
 use protocol_model::{Bounds, Protocol, ProtocolModel};
 use stateright::{Checker, HasDiscoveries, Model};
 
-const USAGE: &str =
-    "give any of inputs=2 streams=1 crashes=1 duplicates=1 unknowns=1 threads=2 protocol=Real";
+const USAGE: &str = "give any of inputs=2 streams=1 crashes=1 duplicates=1 unknowns=1 holds=0 threads=2 protocol=Real";
 
 fn main() -> Result<(), String> {
     let (mut inputs, mut streams, mut threads) = (2, 1, 2);
-    let (mut crashes, mut duplicates, mut unknowns) = (1, 1, 1);
+    let (mut crashes, mut duplicates, mut unknowns, mut holds) = (1, 1, 1, 0);
     let mut protocol = Protocol::Real;
     for argument in std::env::args().skip(1) {
         let (name, value) = argument.split_once('=').ok_or(USAGE)?;
@@ -28,6 +27,7 @@ fn main() -> Result<(), String> {
             "crashes" => crashes = number()?,
             "duplicates" => duplicates = number()?,
             "unknowns" => unknowns = number()?,
+            "holds" => holds = number()?,
             "threads" => threads = number()?,
             "protocol" => protocol = value.parse()?,
             _ => return Err(USAGE.to_owned()),
@@ -36,7 +36,8 @@ fn main() -> Result<(), String> {
     let bounds = Bounds::new(inputs, streams)
         .crashes(crashes)
         .duplicates(duplicates)
-        .unknowns(unknowns);
+        .unknowns(unknowns)
+        .holds(holds);
     println!("{protocol:?}, {bounds:?}");
 
     let started = Instant::now();

@@ -47,7 +47,13 @@ pub enum Action {
     Confirm(Who),
     /// The relay does not hear it, and will publish again.
     LoseConfirmation(Who),
-    /// The relay saves how far it has come.
+    /// The relay passes an entry that the other instance may publish.
+    Hold(Who),
+    /// The relay finds in the checkpoint that something is published that it holds.
+    Hear(Who),
+    /// The bus takes in what the first entry says that the relay holds.
+    PublishHeld(Who),
+    /// The relay saves what is published.
     SaveCheckpoint(Who),
     /// The carrier receives a command, and does what it says.
     Carry(Entry),
@@ -68,6 +74,7 @@ impl Action {
             | Self::AppendDelayed(_)
             | Self::Land(_)
             | Self::LoseConfirmation(_)
+            | Self::Hold(_)
             | Self::Crash(_)
             | Self::Restart(_) => true,
             Self::Receive(..)
@@ -83,6 +90,8 @@ impl Action {
             | Self::SaveAhead(_)
             | Self::Publish(_)
             | Self::Confirm(_)
+            | Self::Hear(_)
+            | Self::PublishHeld(_)
             | Self::SaveCheckpoint(_)
             | Self::Carry(_) => false,
         }

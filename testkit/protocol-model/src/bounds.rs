@@ -36,6 +36,8 @@ pub struct Bounds {
     pub duplicates: u8,
     /// How often the answer to an append or to a publication may be lost.
     pub unknowns: u8,
+    /// How often a relay may leave an entry to the other.
+    pub holds: u8,
 }
 
 impl Bounds {
@@ -56,6 +58,7 @@ impl Bounds {
             crashes: 0,
             duplicates: 0,
             unknowns: 0,
+            holds: 0,
         }
     }
 
@@ -75,6 +78,12 @@ impl Bounds {
     #[must_use]
     pub fn unknowns(self, unknowns: u8) -> Self {
         Self { unknowns, ..self }
+    }
+
+    /// With so many entries that are left to the other instance.
+    #[must_use]
+    pub fn holds(self, holds: u8) -> Self {
+        Self { holds, ..self }
     }
 
     /// The ids of the inputs.

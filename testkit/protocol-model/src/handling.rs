@@ -95,6 +95,7 @@ pub(crate) fn decide(model: &ProtocolModel, state: &mut State, who: Who) {
         | Protocol::ReappendAtReloadedVersion
         | Protocol::IdsWithoutInput
         | Protocol::NoExpectedVersion
+        | Protocol::CheckpointPassesHeld
         | Protocol::NoCarrierCheck => known,
     };
     let instance = &mut state.instances[who];

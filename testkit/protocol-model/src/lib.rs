@@ -24,7 +24,8 @@
 //! | [`Append`](Action::Append) | `runtime/src/handler.rs`: `attempt`, with a conflict; `EventStore::append` of `ports/event-store/src/lib.rs` |
 //! | [`AppendUnanswered`](Action::AppendUnanswered), [`AppendDelayed`](Action::AppendDelayed), [`Land`](Action::Land) | `runtime/src/handler.rs`: `persist`, which repeats the identical call after `Unavailable` |
 //! | [`Acknowledge`](Action::Acknowledge) | `runtime/src/consumer.rs`: `answer`, after `runtime/src/inbox.rs` has replied |
-//! | [`LoadCheckpoint`](Action::LoadCheckpoint), [`SaveCheckpoint`](Action::SaveCheckpoint) | `runtime/src/relay.rs`: `publish_all` and `save`; `Checkpoints` of `ports/event-store/src/lib.rs`, which never go back |
+//! | [`LoadCheckpoint`](Action::LoadCheckpoint), [`SaveCheckpoint`](Action::SaveCheckpoint) | `runtime/src/relay.rs`: `publish_all` and `tell`; `Checkpoints` of `ports/event-store/src/lib.rs`, which never go back |
+//! | [`Hold`](Action::Hold), [`Hear`](Action::Hear), [`PublishHeld`](Action::PublishHeld) | `runtime/src/held.rs`: `take_in`, `told` and `take_late` |
 //! | [`Pass`](Action::Pass) | `ports/event-store/src/outgoing.rs`: an internal entry without commands says nothing |
 //! | [`Publish`](Action::Publish), [`Confirm`](Action::Confirm), [`LoseConfirmation`](Action::LoseConfirmation) | `runtime/src/relay.rs`: `publish`; `Publisher::publish` of `ports/message-bus/src/lib.rs` |
 //! | [`Carry`](Action::Carry) | a receiver with the same inbox rule, as `services/carrier-stub/src/process.rs` keeps it by key |
@@ -65,7 +66,10 @@
 //!   contract suites of the ports check that.
 //! - Giving up after many conflicts, rejecting, parking, deadlines, stopping in good order; answers of the
 //!   carrier, which are inputs like any other.
-//! - Time. What takes long is what anything else may come before.
+//! - Time, and who stored what: a relay may leave any entry to the other instance, and publish it whenever
+//!   it likes. What takes long is what anything else may come before.
+//! - A checkpoint that does not tell any more what another relay had saved, which saved at the same time: it
+//!   tells nothing that is not true, and less of it.
 
 mod action;
 mod bounds;
@@ -82,4 +86,4 @@ pub use bounds::{Bounds, Kind, MAX_STREAMS};
 pub use log::{Appended, Entry, Id, Input, Log, Stream};
 pub use model::ProtocolModel;
 pub use protocol::Protocol;
-pub use state::{Hand, Instance, Left, Relay, Set, State};
+pub use state::{Hand, Instance, Left, Positions, Reading, Relay, Set, State};

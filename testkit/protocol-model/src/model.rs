@@ -70,10 +70,13 @@ impl ProtocolModel {
             Action::Acknowledge(who) => handling::acknowledge(&mut state, who),
             Action::LoadCheckpoint(who) => relaying::load_checkpoint(&mut state, who),
             Action::Pass(who) | Action::Confirm(who) => relaying::move_on(&mut state, who),
-            Action::SaveAhead(who) => relaying::save(&mut state, who, 1),
+            Action::Hold(who) => relaying::hold(&mut state, who),
+            Action::Hear(who) => relaying::hear(&mut state, who),
+            Action::PublishHeld(who) => relaying::publish_held(&mut state, who),
+            Action::SaveAhead(who) => relaying::save_ahead(&mut state, who),
             Action::Publish(who) => relaying::publish(&mut state, who),
             Action::LoseConfirmation(who) => relaying::lose_confirmation(&mut state, who),
-            Action::SaveCheckpoint(who) => relaying::save(&mut state, who, 0),
+            Action::SaveCheckpoint(who) => relaying::save(self, &mut state, who),
             Action::Carry(command) => relaying::carry(&mut state, command),
             Action::Crash(who) => {
                 state.left.crashes -= 1;

@@ -23,6 +23,9 @@ pub const NEVER_STUCK: &str = "it rests only when all is done";
 /// In every run, all gets done.
 pub const ALL_GETS_DONE: &str = "all gets done";
 
+/// What needs that relays leave entries to each other.
+pub const HEARD: &str = "a relay hears that what it holds is published";
+
 type Condition = fn(&ProtocolModel, &State) -> bool;
 
 const ALWAYS: [(&str, Condition); 7] = [
@@ -46,8 +49,7 @@ const ALWAYS: [(&str, Condition); 7] = [
         state.acknowledged.iter().all(|i| state.log.knows(*i))
     }),
     (PASSED_IS_PUBLISHED, |_, state| {
-        let passed = |position| state.log.at(position);
-        let mut passed = (0..state.checkpoint).filter_map(passed);
+        let mut passed = state.checkpoint.iter().filter_map(|at| state.log.at(at));
         passed.all(|entry| !entry.decided || state.bus.contains(&entry))
     }),
     (NEVER_STUCK, |model, state| {
@@ -59,7 +61,7 @@ const ALWAYS: [(&str, Condition); 7] = [
 
 /// Each is a state from which the step in question is taken, or that only this step leads to, so that no
 /// history has to be kept.
-const SOMETIMES: [(&str, Condition); 9] = [
+const SOMETIMES: [(&str, Condition); 10] = [
     ("an append meets a conflict", |_, state| {
         appending(state).any(|(entry, _)| !state.log.expects(&entry) && !state.log.contains(&entry))
     }),
@@ -89,13 +91,24 @@ const SOMETIMES: [(&str, Condition); 9] = [
     }),
     ("a command is published again", |_, state| {
         state.instances.iter().any(|instance| {
-            let Relay::Ready(cursor) = instance.relay else {
+            let Relay::Ready(reading) = instance.relay else {
                 return false;
             };
-            let next = state.log.at(cursor);
+            let next = state.log.at(reading.next);
             next.is_some_and(|entry| state.bus.contains(&entry))
         })
     }),
+    (
+        "a relay hears that what it holds is published",
+        |_, state| {
+            state.instances.iter().any(|instance| {
+                let Relay::Ready(reading) = instance.relay else {
+                    return false;
+                };
+                reading.held.without(state.checkpoint) != reading.held
+            })
+        },
+    ),
     (
         "a crash comes between append and acknowledgement",
         |model, state| {

@@ -11,6 +11,8 @@ pub enum Protocol {
     AcknowledgeBeforeAppend,
     /// The relay saves its checkpoint behind an entry, and publishes the entry then.
     CheckpointBeforePublish,
+    /// The relay saves that it has passed what it has left to the other.
+    CheckpointPassesHeld,
     /// The handler publishes what it decided, and stores it then; the relay publishes nothing.
     PublishFromHandler,
     /// The handler does not look whether the id of an input is in the stream.
@@ -30,10 +32,11 @@ pub enum Protocol {
 
 impl Protocol {
     /// All of them, the real one first.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Real,
         Self::AcknowledgeBeforeAppend,
         Self::CheckpointBeforePublish,
+        Self::CheckpointPassesHeld,
         Self::PublishFromHandler,
         Self::NoInboxCheck,
         Self::ReappendAtReloadedVersion,

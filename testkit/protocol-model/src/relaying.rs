@@ -4,31 +4,39 @@ use crate::Protocol;
 use crate::action::{Action, Who};
 use crate::log::Entry;
 use crate::model::ProtocolModel;
-use crate::state::{Relay, State};
+use crate::state::{Positions, Reading, Relay, State};
 
 /// The steps that the relay of an instance can take.
 pub(crate) fn possible(model: &ProtocolModel, state: &State, who: Who, actions: &mut Vec<Action>) {
     match state.instances[who].relay {
         Relay::Starting => actions.push(Action::LoadCheckpoint(who)),
-        Relay::Ready(cursor) => {
-            if let Some(entry) = state.log.at(cursor) {
+        Relay::Ready(reading) => {
+            if let Some(entry) = state.log.at(reading.next) {
                 let ahead = model.protocol == Protocol::CheckpointBeforePublish;
-                actions.push(
-                    if !entry.decided || model.protocol == Protocol::PublishFromHandler {
-                        Action::Pass(who)
-                    } else if ahead && state.checkpoint <= cursor {
-                        Action::SaveAhead(who)
-                    } else {
-                        Action::Publish(who)
-                    },
-                );
+                if !entry.decided || model.protocol == Protocol::PublishFromHandler {
+                    actions.push(Action::Pass(who));
+                } else if ahead && !state.checkpoint.has(reading.next) {
+                    actions.push(Action::SaveAhead(who));
+                } else {
+                    actions.push(Action::Publish(who));
+                    if state.left.holds > 0 {
+                        actions.push(Action::Hold(who));
+                    }
+                }
             }
-            // A checkpoint never goes back: a lower one changes nothing.
-            if state.checkpoint < cursor {
+            let held = reading.held;
+            if held != Positions::default() {
+                actions.push(Action::PublishHeld(who));
+            }
+            if held.without(state.checkpoint) != held {
+                actions.push(Action::Hear(who));
+            }
+            // A checkpoint never goes back: one that tells nothing new changes nothing.
+            if told(model, reading).without(state.checkpoint) != Positions::default() {
                 actions.push(Action::SaveCheckpoint(who));
             }
         }
-        Relay::Unconfirmed(_) => {
+        Relay::Unconfirmed(..) => {
             actions.push(Action::Confirm(who));
             if state.left.unknowns > 0 {
                 actions.push(Action::LoseConfirmation(who));
@@ -54,36 +62,87 @@ pub(crate) fn possible_at_the_carrier(
     }
 }
 
-pub(crate) fn load_checkpoint(state: &mut State, who: Who) {
-    state.instances[who].relay = Relay::Ready(state.checkpoint);
-}
-
-pub(crate) fn publish(state: &mut State, who: Who) {
-    if let Relay::Ready(cursor) = state.instances[who].relay
-        && let Some(entry) = state.log.at(cursor)
-    {
-        state.bus.insert(entry);
-        state.instances[who].relay = Relay::Unconfirmed(cursor);
+/// What a relay says is published.
+fn told(model: &ProtocolModel, reading: Reading) -> Positions {
+    if model.protocol == Protocol::CheckpointPassesHeld {
+        Positions::below(reading.next)
+    } else {
+        reading.published()
     }
 }
 
-/// What is behind an entry leaves only when the entry has left.
+pub(crate) fn load_checkpoint(state: &mut State, who: Who) {
+    state.instances[who].relay = Relay::Ready(Reading::behind(state.checkpoint));
+}
+
+pub(crate) fn publish(state: &mut State, who: Who) {
+    if let Relay::Ready(reading) = state.instances[who].relay {
+        publish_at(state, who, reading, reading.next);
+    }
+}
+
+pub(crate) fn publish_held(state: &mut State, who: Who) {
+    if let Relay::Ready(reading) = state.instances[who].relay
+        && let Some(first) = reading.held.first()
+    {
+        publish_at(state, who, reading, first);
+    }
+}
+
+fn publish_at(state: &mut State, who: Who, reading: Reading, position: u8) {
+    if let Some(entry) = state.log.at(position) {
+        state.bus.insert(entry);
+        state.instances[who].relay = Relay::Unconfirmed(reading, position);
+    }
+}
+
+/// What an instance publishes counts as published only when it has left.
 pub(crate) fn move_on(state: &mut State, who: Who) {
-    if let Relay::Ready(cursor) | Relay::Unconfirmed(cursor) = state.instances[who].relay {
-        state.instances[who].relay = Relay::Ready(cursor + 1);
+    let (mut reading, position) = match state.instances[who].relay {
+        Relay::Starting => return,
+        Relay::Ready(reading) => (reading, reading.next),
+        Relay::Unconfirmed(reading, position) => (reading, position),
+    };
+    if position == reading.next {
+        reading.next += 1;
+    } else {
+        let one = Positions::default().with_one(position);
+        reading.held = reading.held.without(one);
+    }
+    state.instances[who].relay = Relay::Ready(reading);
+}
+
+pub(crate) fn hold(state: &mut State, who: Who) {
+    if let Relay::Ready(reading) = &mut state.instances[who].relay {
+        state.left.holds -= 1;
+        reading.held = reading.held.with_one(reading.next);
+        reading.next += 1;
+    }
+}
+
+pub(crate) fn hear(state: &mut State, who: Who) {
+    if let Relay::Ready(reading) = &mut state.instances[who].relay {
+        reading.held = reading.held.without(state.checkpoint);
     }
 }
 
 pub(crate) fn lose_confirmation(state: &mut State, who: Who) {
-    if let Relay::Unconfirmed(cursor) = state.instances[who].relay {
+    if let Relay::Unconfirmed(reading, _) = state.instances[who].relay {
         state.left.unknowns -= 1;
-        state.instances[who].relay = Relay::Ready(cursor);
+        state.instances[who].relay = Relay::Ready(reading);
     }
 }
 
-pub(crate) fn save(state: &mut State, who: Who, ahead: u8) {
-    if let Relay::Ready(cursor) = state.instances[who].relay {
-        state.checkpoint = state.checkpoint.max(cursor + ahead);
+/// What others have saved before is kept.
+pub(crate) fn save(model: &ProtocolModel, state: &mut State, who: Who) {
+    if let Relay::Ready(reading) = state.instances[who].relay {
+        state.checkpoint = state.checkpoint.with(told(model, reading));
+    }
+}
+
+pub(crate) fn save_ahead(state: &mut State, who: Who) {
+    if let Relay::Ready(reading) = state.instances[who].relay {
+        state.checkpoint = state.checkpoint.with(Positions::below(reading.next + 1));
     }
 }
 

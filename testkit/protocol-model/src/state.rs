@@ -10,8 +10,8 @@ use crate::log::{Entry, Input, Log, Stream};
 pub struct State {
     /// The log.
     pub log: Log,
-    /// Up to which position the relay of the service has saved that it came.
-    pub checkpoint: u8,
+    /// What the relays of the service have saved that is published.
+    pub checkpoint: Positions,
     /// The inputs that the queue need not deliver any more.
     pub acknowledged: Set<Input>,
     /// Appends that were sent, and that the store has not done yet; nobody waits for their answer.
@@ -65,11 +65,24 @@ pub enum Hand {
 pub enum Relay {
     /// It has not loaded its checkpoint.
     Starting,
-    /// The next entry that it takes is the one at this position.
-    Ready(u8),
+    /// It may take the next entry, or one that it holds.
+    Ready(Reading),
     /// It has published the entry at this position, and waits for the confirmation.
-    Unconfirmed(u8),
+    Unconfirmed(Reading, u8),
 }
+
+/// How far a relay has read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Reading {
+    /// The position of the entry that it takes next.
+    pub next: u8,
+    /// What it has passed and left to the other.
+    pub held: Positions,
+}
+
+/// Some positions in the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Positions(u16);
 
 /// What may go wrong yet.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -80,6 +93,8 @@ pub struct Left {
     pub duplicates: u8,
     /// How many lost answers.
     pub unknowns: u8,
+    /// How many entries that are left to the other.
+    pub holds: u8,
 }
 
 impl State {
@@ -88,7 +103,7 @@ impl State {
     pub fn new(bounds: &Bounds) -> Self {
         Self {
             log: Log::default(),
-            checkpoint: 0,
+            checkpoint: Positions::default(),
             acknowledged: Set::default(),
             delayed: Set::default(),
             bus: Set::default(),
@@ -98,6 +113,7 @@ impl State {
                 crashes: bounds.crashes,
                 duplicates: bounds.duplicates,
                 unknowns: bounds.unknowns,
+                holds: bounds.holds,
             },
         }
     }
@@ -133,6 +149,73 @@ impl Instance {
     /// The version at which a stream is cached.
     pub fn cached(&mut self, stream: Stream) -> &mut Option<u8> {
         &mut self.cache[usize::from(stream.0)]
+    }
+}
+
+impl Reading {
+    /// Behind what was saved: what is missing in it is held.
+    #[must_use]
+    pub fn behind(checkpoint: Positions) -> Self {
+        let next = checkpoint.end();
+        Self {
+            next,
+            held: Positions::below(next).without(checkpoint),
+        }
+    }
+
+    /// What it has passed and does not hold.
+    #[must_use]
+    pub fn published(self) -> Positions {
+        Positions::below(self.next).without(self.held)
+    }
+}
+
+impl Positions {
+    /// Those before a position.
+    #[must_use]
+    pub fn below(position: u8) -> Self {
+        Self((1 << position) - 1)
+    }
+
+    /// One behind the last of them.
+    #[must_use]
+    pub fn end(self) -> u8 {
+        (u16::BITS - self.0.leading_zeros()) as u8
+    }
+
+    /// The first of them.
+    #[must_use]
+    pub fn first(self) -> Option<u8> {
+        (self.0 != 0).then(|| self.0.trailing_zeros() as u8)
+    }
+
+    /// Whether this is one of them.
+    #[must_use]
+    pub fn has(self, position: u8) -> bool {
+        self.0 & (1 << position) != 0
+    }
+
+    /// These and those.
+    #[must_use]
+    pub fn with(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    /// These and one more.
+    #[must_use]
+    pub fn with_one(self, position: u8) -> Self {
+        Self(self.0 | 1 << position)
+    }
+
+    /// These but for those.
+    #[must_use]
+    pub fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
+    }
+
+    /// All of them.
+    pub fn iter(self) -> impl Iterator<Item = u8> {
+        (0..self.end()).filter(move |position| self.has(*position))
     }
 }
 

@@ -69,6 +69,24 @@ fn a_command_that_the_checkpoint_passes_before_it_is_published_is_lost_in_a_cras
     );
 }
 
+#[test]
+fn a_command_that_is_left_to_the_other_and_passed_by_the_checkpoint_is_never_sent() {
+    breaks(
+        Protocol::CheckpointPassesHeld,
+        two_inputs().holds(1),
+        &[PASSED_IS_PUBLISHED, NEVER_STUCK, ALL_GETS_DONE],
+        &[
+            Receive(0, START),
+            Load(0),
+            Decide(0),
+            Append(0),
+            LoadCheckpoint(0),
+            Hold(0),
+            SaveCheckpoint(0),
+        ],
+    );
+}
+
 /// The other instance is faster, so that the decision is made anew; the carrier has heard both.
 #[test]
 fn a_decision_published_before_it_is_stored_may_never_be_stored() {

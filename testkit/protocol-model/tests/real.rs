@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use protocol_model::properties::HEARD;
 use protocol_model::{Bounds, Protocol, ProtocolModel, State};
 use stateright::{Checker, Expectation, Model};
 
@@ -37,8 +38,19 @@ fn nothing_is_broken(checker: &impl Checker<ProtocolModel>, states: usize) {
 #[test]
 fn two_inputs_of_one_stream_with_every_fault_once() {
     let bounds = Bounds::new(2, 1).crashes(1).duplicates(1).unknowns(1);
-    // Here everything that should come about at all does.
-    holds(bounds, 937_397).assert_properties();
+    let checker = holds(bounds, 937_397);
+    // Here everything that should come about at all does, but for what needs that something is held.
+    let properties = checker.model().properties().into_iter();
+    let sometimes = properties.filter(|p| p.expectation == Expectation::Sometimes);
+    for property in sometimes.filter(|p| p.name != HEARD) {
+        checker.assert_any_discovery(property.name);
+    }
+}
+
+#[test]
+fn two_inputs_of_which_the_relays_leave_each_to_the_other_with_a_crash() {
+    let bounds = Bounds::new(2, 1).crashes(1).holds(2);
+    holds(bounds, 194_380).assert_any_discovery(HEARD);
 }
 
 #[test]
@@ -98,6 +110,7 @@ fn every_run_ends() {
         (Bounds::new(2, 1).duplicates(1), 32),
         (Bounds::new(2, 1).unknowns(1), 29),
         (Bounds::new(2, 2), 24),
+        (Bounds::new(2, 1).holds(2), 29),
     ];
     let found = longest_runs.clone().map(|(bounds, _)| {
         let model = real(bounds.clone());
