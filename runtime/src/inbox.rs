@@ -30,31 +30,30 @@ struct Submission {
 #[derive(Clone)]
 pub struct Inbox {
     submissions: mpsc::Sender<Submission>,
+    beginnings: mpsc::Sender<Submission>,
 }
 
 /// How many submissions may wait before those who submit have to.
 const WAITING: usize = 1_024;
 
+/// One input of so many in a batch is kept for those that begin something, where both wait. Each of them is
+/// followed by several that go on with it: with more, what has begun would wait ever longer.
+const BEGINNINGS: usize = 8;
+
 impl Inbox {
     pub(crate) fn new() -> (Self, Intake) {
         let (submissions, waiting) = mpsc::channel(WAITING);
-        (Self { submissions }, Intake { waiting })
+        let (beginnings, beginning) = mpsc::channel(WAITING);
+        let inbox = Self {
+            submissions,
+            beginnings,
+        };
+        (inbox, Intake { waiting, beginning })
     }
 
     /// Hands inputs in, and returns when they are handled and stored, with one answer for each.
     pub async fn submit(&self, inputs: Vec<Input>) -> Vec<Result<Handled, Failure>> {
-        let count = inputs.len();
-        let stopped = || vec![Err(Failure::Stopped); count];
-        let (reply, answer) = oneshot::channel();
-        if self
-            .submissions
-            .send(Submission { inputs, reply })
-            .await
-            .is_err()
-        {
-            return stopped();
-        }
-        answer.await.unwrap_or_else(|_| stopped())
+        submit(&self.submissions, inputs).await
     }
 
     /// Hands one input in.
@@ -62,16 +61,40 @@ impl Inbox {
     /// # Errors
     /// [`Failure`] when it was not handled.
     pub async fn submit_one(&self, input: Input) -> Result<Handled, Failure> {
-        self.submit(vec![input])
-            .await
-            .pop()
-            .unwrap_or(Err(Failure::Stopped))
+        one(self.submit(vec![input]).await)
     }
+
+    /// Hands in an input that begins something: it gives way to those that go on with what has begun.
+    ///
+    /// # Errors
+    /// [`Failure`] when it was not handled.
+    pub async fn begin(&self, input: Input) -> Result<Handled, Failure> {
+        one(submit(&self.beginnings, vec![input]).await)
+    }
+}
+
+async fn submit(
+    queue: &mpsc::Sender<Submission>,
+    inputs: Vec<Input>,
+) -> Vec<Result<Handled, Failure>> {
+    let count = inputs.len();
+    let stopped = || vec![Err(Failure::Stopped); count];
+    let (reply, answer) = oneshot::channel();
+    let handed_in = queue.send(Submission { inputs, reply }).await;
+    if handed_in.is_err() {
+        return stopped();
+    }
+    answer.await.unwrap_or_else(|_| stopped())
+}
+
+fn one(mut answers: Vec<Result<Handled, Failure>>) -> Result<Handled, Failure> {
+    answers.pop().unwrap_or(Err(Failure::Stopped))
 }
 
 /// The handler's side of the queue.
 pub(crate) struct Intake {
     waiting: mpsc::Receiver<Submission>,
+    beginning: mpsc::Receiver<Submission>,
 }
 
 impl Intake {
@@ -84,30 +107,119 @@ impl Intake {
         max_batch: usize,
         stop: CancellationToken,
     ) {
-        loop {
-            let first = tokio::select! {
-                biased;
-                first = self.waiting.recv() => first,
-                () = stop.cancelled(), if !self.waiting.is_closed() => {
-                    self.waiting.close();
-                    continue;
-                }
-            };
-            let Some(first) = first else { return };
-            let mut batch = first.inputs;
-            let mut replies = vec![(batch.len(), first.reply)];
-            while batch.len() < max_batch {
-                let Ok(next) = self.waiting.try_recv() else {
-                    break;
-                };
-                replies.push((next.inputs.len(), next.reply));
-                batch.extend(next.inputs);
-            }
-            let mut results = handler.handle(batch).await.into_iter();
-            for (count, reply) in replies {
+        while let Some(first) = self.next(&stop).await {
+            let batch = self.batch(Some(first), max_batch);
+            let mut results = handler.handle(batch.inputs).await.into_iter();
+            for (count, reply) in batch.replies {
                 // Whoever no longer waits for the answer does not need it.
                 let _ = reply.send(results.by_ref().take(count).collect());
             }
         }
+    }
+
+    /// What waits, behind the first that came.
+    fn batch(&mut self, first: Option<Submission>, max_batch: usize) -> Batch {
+        let mut batch = Batch::default();
+        first.into_iter().for_each(|first| batch.add(first));
+        batch.fill(&mut self.waiting, max_batch - max_batch / BEGINNINGS);
+        batch.fill(&mut self.beginning, max_batch);
+        batch.fill(&mut self.waiting, max_batch);
+        batch
+    }
+
+    /// What comes next; `None` when nothing more can.
+    async fn next(&mut self, stop: &CancellationToken) -> Option<Submission> {
+        let (mut waiting, mut beginning) = (true, true);
+        while waiting || beginning {
+            let next = tokio::select! {
+                biased;
+                next = self.waiting.recv(), if waiting => {
+                    waiting = next.is_some();
+                    next
+                }
+                next = self.beginning.recv(), if beginning => {
+                    beginning = next.is_some();
+                    next
+                }
+                () = stop.cancelled(), if !self.waiting.is_closed() => {
+                    self.waiting.close();
+                    self.beginning.close();
+                    None
+                }
+            };
+            if next.is_some() {
+                return next;
+            }
+        }
+        None
+    }
+}
+
+/// What is handled together.
+#[derive(Default)]
+struct Batch {
+    inputs: Vec<Input>,
+    replies: Vec<(usize, oneshot::Sender<Vec<Result<Handled, Failure>>>)>,
+}
+
+impl Batch {
+    fn add(&mut self, submission: Submission) {
+        self.replies
+            .push((submission.inputs.len(), submission.reply));
+        self.inputs.extend(submission.inputs);
+    }
+
+    /// Adds what waits, until there are so many.
+    fn fill(&mut self, queue: &mut mpsc::Receiver<Submission>, inputs: usize) {
+        while self.inputs.len() < inputs
+            && let Ok(next) = queue.try_recv()
+        {
+            self.add(next);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn submission(count: usize) -> Submission {
+        let inputs = (0..count).map(|number| Input::Redrive {
+            request_id: contracts::MessageId::derive(&[&number.to_string()]),
+            instance: "A".to_owned(),
+            actor: None,
+        });
+        Submission {
+            inputs: inputs.collect(),
+            reply: oneshot::channel().0,
+        }
+    }
+
+    /// How many inputs of those that wait, and of those that begin, are taken together.
+    fn taken(waiting: usize, beginnings: usize) -> (usize, usize) {
+        let (inbox, mut intake) = Inbox::new();
+        for _ in 0..waiting {
+            inbox.submissions.try_send(submission(1)).unwrap();
+        }
+        for _ in 0..beginnings {
+            inbox.beginnings.try_send(submission(1)).unwrap();
+        }
+        let batch = intake.batch(None, 80);
+        drop(batch);
+        let left = |queue: &mut mpsc::Receiver<Submission>| {
+            std::iter::from_fn(|| queue.try_recv().ok()).count()
+        };
+        (
+            waiting - left(&mut intake.waiting),
+            beginnings - left(&mut intake.beginning),
+        )
+    }
+
+    #[test]
+    fn what_begins_gives_way_to_what_goes_on_but_not_for_ever() {
+        assert_eq!(taken(500, 500), (70, 10));
+        assert_eq!(taken(30, 500), (30, 50));
+        assert_eq!(taken(500, 0), (80, 0));
+        assert_eq!(taken(75, 5), (75, 5));
     }
 }

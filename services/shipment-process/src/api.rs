@@ -137,7 +137,7 @@ impl Api {
             actor: caller.actor,
             data,
         });
-        match self.submit(input).await? {
+        match self.handled(self.inbox.begin(input)).await? {
             Handled::Decided => Ok(accepted(&start.shipment_id)),
             // It was handled before: to start it, unless it was parked.
             Handled::Duplicate => match self.started_before(&start, is_same).await? {
@@ -216,7 +216,14 @@ impl Api {
     }
 
     async fn submit(&self, input: Input) -> Result<Handled, Problem> {
-        match timeout(self.patience, self.inbox.submit_one(input)).await {
+        self.handled(self.inbox.submit_one(input)).await
+    }
+
+    async fn handled(
+        &self,
+        handling: impl Future<Output = Result<Handled, Failure>>,
+    ) -> Result<Handled, Problem> {
+        match timeout(self.patience, handling).await {
             Err(_) => Err(late()),
             Ok(Ok(handled)) => Ok(handled),
             Ok(Err(failure @ (Failure::Stopped | Failure::Contended))) => {
