@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use sha1::{Digest, Sha1};
 use uuid::Uuid;
 
 /// A shipment's id: 1 to 64 of `A-Z a-z 0-9 _`.
 ///
 /// No `-`: EventStoreDB ends a stream's category at the first one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "String")]
 pub struct ShipmentId(String);
 
 /// Why a text is no [`ShipmentId`].
@@ -55,15 +56,9 @@ impl TryFrom<String> for ShipmentId {
     }
 }
 
-impl From<ShipmentId> for String {
-    fn from(id: ShipmentId) -> Self {
-        id.0
-    }
-}
-
 /// Who asks for something: the name of a person or program, as its token or its request gives it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "String")]
 pub struct Actor(String);
 
 /// Why a text is no [`Actor`].
@@ -108,12 +103,6 @@ impl TryFrom<String> for Actor {
     }
 }
 
-impl From<Actor> for String {
-    fn from(actor: Actor) -> Self {
-        actor.0
-    }
-}
-
 /// The id of a message or of an entry in the log.
 ///
 /// Ids of what leaves are derived from what caused it, never drawn, so that saying a thing twice
@@ -130,7 +119,18 @@ impl MessageId {
     /// holds keeps `("a", "bc")` and `("ab", "c")` apart.
     #[must_use]
     pub fn derive(parts: &[&str]) -> Self {
-        Self(Uuid::new_v5(&NAMESPACE, parts.join("\u{1f}").as_bytes()))
+        // As `Uuid::new_v5` does, whose hash knows nothing of what processors can do for it: entries are
+        // named by all that they say.
+        let mut hash = Sha1::new_with_prefix(NAMESPACE);
+        for (ordinal, part) in parts.iter().enumerate() {
+            if ordinal > 0 {
+                hash.update(b"\x1f");
+            }
+            hash.update(part);
+        }
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hash.finalize()[..16]);
+        Self(uuid::Builder::from_sha1_bytes(bytes).into_uuid())
     }
 
     /// The UUID.
@@ -215,5 +215,10 @@ mod tests {
             MessageId::derive(&["frozen"]).to_string(),
             "8aacc203-3e32-5ca6-a375-68f975b03989"
         );
+        let long = "x".repeat(1_000);
+        for parts in [&[][..], &[""], &["a", "", "c"], &["ä", &long, &long]] {
+            let expected = Uuid::new_v5(&NAMESPACE, parts.join("\u{1f}").as_bytes());
+            assert_eq!(MessageId::derive(parts).uuid(), expected);
+        }
     }
 }

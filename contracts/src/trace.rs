@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// A `traceparent` of version 00: `00-{trace id}-{span id}-{flags}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "String")]
 pub struct TraceParent(String);
 
 impl TraceParent {
@@ -15,21 +15,24 @@ impl TraceParent {
     /// recommendation says to treat as absent.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        Self::is_valid(text).then(|| Self(text.to_owned()))
+    }
+
+    fn is_valid(text: &str) -> bool {
         let hex = |part: &str, length: usize| {
             part.len() == length && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
         };
         let mut parts = text.split('-');
-        let (version, trace, span, flags) =
-            (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let mut next = || parts.next().unwrap_or_default();
+        let (version, trace, span, flags) = (next(), next(), next(), next());
         let set = |part: &str| part.bytes().any(|b| b != b'0');
-        (parts.next().is_none()
+        parts.next().is_none()
             && version == "00"
             && hex(trace, 32)
             && set(trace)
             && hex(span, 16)
             && set(span)
-            && hex(flags, 2))
-        .then(|| Self(text.to_owned()))
+            && hex(flags, 2)
     }
 
     /// The context of a process that nobody traced from outside: its correlation id is the trace
@@ -65,13 +68,11 @@ impl TryFrom<String> for TraceParent {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::parse(&text).ok_or_else(|| format!("{text:?} is no traceparent"))
-    }
-}
-
-impl From<TraceParent> for String {
-    fn from(trace: TraceParent) -> Self {
-        trace.0
+        if Self::is_valid(&text) {
+            Ok(Self(text))
+        } else {
+            Err(format!("{text:?} is no traceparent"))
+        }
     }
 }
 

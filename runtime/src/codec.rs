@@ -97,26 +97,32 @@ pub(crate) fn encode<E: MessageSet, C: Command>(
         .iter()
         .map(|command| Ok((command, command.encode()?)))
         .collect::<Result<_, serde_json::Error>>()?;
+    let (version, input) = (version.to_string(), input_id.to_string());
+    let time = recorded_at.as_microsecond().to_string();
+    let due_times = record.deadlines_set.values();
+    let due_times: Vec<_> = due_times
+        .map(|due| due.as_microsecond().to_string())
+        .collect();
     let mut said = vec![
-        stream.as_str().to_owned(),
-        version.to_string(),
-        input_id.to_string(),
-        recorded_at.as_microsecond().to_string(),
-        type_name.to_owned(),
-        data.get().to_owned(),
-        category.unwrap_or_default().to_owned(),
+        stream.as_str(),
+        &version,
+        &input,
+        &time,
+        type_name,
+        data.get(),
+        category.unwrap_or_default(),
     ];
     for (command, data) in &commands {
-        said.extend([command.type_name().to_owned(), data.get().to_owned()]);
+        said.extend([command.type_name(), data.get()]);
     }
-    for (name, due) in &record.deadlines_set {
-        said.extend([name.clone(), due.as_microsecond().to_string()]);
+    for (name, due) in record.deadlines_set.keys().zip(&due_times) {
+        said.extend([name.as_str(), due]);
     }
-    said.extend_from_slice(&record.deadlines_cleared);
-    let said: Vec<_> = said.iter().map(String::as_str).collect();
+    said.extend(record.deadlines_cleared.iter().map(String::as_str));
     let id = MessageId::derive(&said);
+    let named = id.to_string();
     let command = |(ordinal, (command, data)): (usize, (&C, Box<RawValue>))| StoredCommand {
-        id: MessageId::derive(&[&id.to_string(), "command", &ordinal.to_string()]),
+        id: MessageId::derive(&[&named, "command", &ordinal.to_string()]),
         to: command.to(),
         type_name: command.type_name().to_owned(),
         data,

@@ -11,7 +11,7 @@ use event_store::{EventStore, Removal, RemoveStreams, Removed, StreamName, Versi
 use event_store_memory::MemoryEventStore;
 use jiff::{SignedDuration, Timestamp};
 use kernel::Refusal;
-use runtime::{Failure, Handled, Input as Arrived, REMEMBERED_FOR};
+use runtime::{Failure, Handled, Input as Arrived, REMEMBERED_FOR, Settings};
 use serde_json::json;
 use serde_json::value::to_raw_value;
 use support::odd_store::OddStore;
