@@ -8,7 +8,10 @@ use std::sync::Arc;
 use contracts::Partitions;
 use event_store::EventStore;
 use event_store_memory::MemoryEventStore;
+use futures::future::join_all;
+use host::Settings;
 use reqwest::{Method, StatusCode, header};
+use runtime::Environment;
 use serde_json::{Value, json};
 use system_tests::binaries::{PATIENCE, Process, SERVICES, eventually, http_client};
 use system_tests::suite::{Suite, embedded, settings_with};
@@ -132,22 +135,50 @@ async fn too_much_is_refused(mut user: User, come: impl AsyncFnOnce()) {
     user.ends(&user.accepted[1..], "completed").await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_the_embedded_bus_too_much_is_refused_and_what_was_accepted_completes() {
-    let settings = settings_with(&[MAX_BACKLOG]);
+fn in_memory(settings: &Settings) -> Environment {
     let store: Arc<dyn EventStore> = Arc::new(MemoryEventStore::new(Partitions::default()));
-    let environment = embedded(&store, &settings);
-    let (first, others) = longhaul::SERVICES.split_at(1);
-    let suite = Suite::start_some(&environment, &settings, first);
+    embedded(&store, settings)
+}
+
+/// Where it answers, and as long as this is kept.
+async fn serve(suite: &Suite) -> (String, AbortOnDropHandle<std::io::Result<()>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let serving = axum::serve(listener, suite.routes()).into_future();
-    let _serving = AbortOnDropHandle::new(tokio::spawn(serving));
+    (url, AbortOnDropHandle::new(tokio::spawn(serving)))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_the_embedded_bus_too_much_is_refused_and_what_was_accepted_completes() {
+    let settings = settings_with(&[MAX_BACKLOG]);
+    let environment = in_memory(&settings);
+    let (first, others) = longhaul::SERVICES.split_at(1);
+    let suite = Suite::start_some(&environment, &settings, first);
+    let (url, _serving) = serve(&suite).await;
     let mut rest = None;
     too_much_is_refused(User::of(url), async || {
         rest = Some(Suite::start_some(&environment, &settings, others));
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_starts_one_after_the_other_is_slowed_down_and_not_refused() {
+    let settings = settings_with(&[MAX_BACKLOG, ("carrier_stub.delay_ms", "5")]);
+    let environment = in_memory(&settings);
+    let suite = Suite::start_some(&environment, &settings, &longhaul::SERVICES);
+    let (url, _serving) = serve(&suite).await;
+    let users = (0..10).map(async |number| {
+        let mut user = User::of(url.clone());
+        user.sent = number * 100;
+        for _ in 0..20 {
+            user.start().await.unwrap();
+        }
+        user
+    });
+    for user in join_all(users).await {
+        user.ends(&user.accepted, "completed").await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
