@@ -116,10 +116,14 @@ impl Tail {
                 .partition_point(|entry| entry.position <= position);
             found.extend(end.entries.range(start..).take(limit));
         }
-        let (Some(read), Some(ended)) = (self.read, self.ended) else {
+        let known_at = if found.is_empty() {
+            self.ended
+        } else {
+            self.read
+        };
+        let Some(known_at) = known_at else {
             return Err(after.clone());
         };
-        let known_at = if found.is_empty() { ended } else { read };
         if now.saturating_duration_since(known_at) >= fresh_for {
             return Err(self.ends(after));
         }
