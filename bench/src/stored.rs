@@ -25,6 +25,8 @@ const MANY: u32 = 10_000;
 /// How long the server may take for that; it begins about once a minute.
 const LOOKED_AFTER: Duration = Duration::from_secs(300);
 
+/// In the order of time, as the suite stores them: ordered by kind, large entries would leave gaps in the pages
+/// of the table, in which what is measured later would be stored, with each of these pages written anew.
 const COPY: &str = "
     insert into events (
         kind, partition, stream_id, version, id, type, category, data, metadata, recorded_at
@@ -34,7 +36,7 @@ const COPY: &str = "
         select original.*, copy.partition, copy.id || '-' || original.kind as stream_id
         from unnest($1, $2, $3) as copy (nth, id, partition)
         join bench_originals as original using (nth)
-        order by 1, copy.id, original.kind, original.version
+        order by original.recorded_at, copy.id
     ) as entry";
 
 /// Adds so many shipments to the log, of which some have ended and no service runs; what is to be known of it.
