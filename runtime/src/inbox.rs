@@ -98,8 +98,8 @@ pub(crate) struct Intake {
 }
 
 impl Intake {
-    /// Handles what comes, everything that waits at once but at most `max_batch` inputs and one
-    /// submission more, until nobody can hand anything in any more. When `stop` is cancelled, nothing
+    /// Handles what comes, everything that waits at once but at most `max_batch` inputs, one submission
+    /// more, and what is kept for beginnings, until nobody can hand anything in any more. When `stop` is cancelled, nothing
     /// more is taken in, and what waits by then is still handled.
     pub(crate) async fn run<P: Runnable>(
         mut self,
@@ -108,7 +108,7 @@ impl Intake {
         stop: CancellationToken,
     ) {
         while let Some(first) = self.next(&stop).await {
-            let batch = self.batch(Some(first), max_batch);
+            let batch = self.batch(first, max_batch);
             let mut results = handler.handle(batch.inputs).await.into_iter();
             for (count, reply) in batch.replies {
                 // Whoever no longer waits for the answer does not need it.
@@ -118,11 +118,14 @@ impl Intake {
     }
 
     /// What waits, behind the first that came.
-    fn batch(&mut self, first: Option<Submission>, max_batch: usize) -> Batch {
+    fn batch(&mut self, first: Submission, max_batch: usize) -> Batch {
+        let kept = (max_batch / BEGINNINGS).max(1);
         let mut batch = Batch::default();
-        first.into_iter().for_each(|first| batch.add(first));
-        batch.fill(&mut self.waiting, max_batch - max_batch / BEGINNINGS);
-        batch.fill(&mut self.beginning, max_batch);
+        batch.add(first);
+        batch.fill(&mut self.waiting, max_batch.saturating_sub(kept));
+        // A single submission may be as much as fits, and the next as well.
+        let with_beginnings = max_batch.max(batch.inputs.len() + kept);
+        batch.fill(&mut self.beginning, with_beginnings);
         batch.fill(&mut self.waiting, max_batch);
         batch
     }
@@ -195,31 +198,35 @@ mod tests {
         }
     }
 
-    /// How many inputs of those that wait, and of those that begin, are taken together.
-    fn taken(waiting: usize, beginnings: usize) -> (usize, usize) {
+    /// How many inputs are taken together of those that go on, after submissions of this size, and of those
+    /// that begin something.
+    fn taken(
+        max_batch: usize,
+        (waiting, each): (usize, usize),
+        beginnings: usize,
+    ) -> (usize, usize) {
         let (inbox, mut intake) = Inbox::new();
         for _ in 0..waiting {
-            inbox.submissions.try_send(submission(1)).unwrap();
+            inbox.submissions.try_send(submission(each)).unwrap();
         }
         for _ in 0..beginnings {
             inbox.beginnings.try_send(submission(1)).unwrap();
         }
-        let batch = intake.batch(None, 80);
-        drop(batch);
-        let left = |queue: &mut mpsc::Receiver<Submission>| {
-            std::iter::from_fn(|| queue.try_recv().ok()).count()
-        };
-        (
-            waiting - left(&mut intake.waiting),
-            beginnings - left(&mut intake.beginning),
-        )
+        let first = intake.waiting.try_recv().unwrap();
+        let batch = intake.batch(first, max_batch);
+        let left = std::iter::from_fn(|| intake.beginning.try_recv().ok()).count();
+        let begun = beginnings - left;
+        (batch.inputs.len() - begun, begun)
     }
 
     #[test]
     fn what_begins_gives_way_to_what_goes_on_but_not_for_ever() {
-        assert_eq!(taken(500, 500), (70, 10));
-        assert_eq!(taken(30, 500), (30, 50));
-        assert_eq!(taken(500, 0), (80, 0));
-        assert_eq!(taken(75, 5), (75, 5));
+        assert_eq!(taken(80, (500, 1), 500), (70, 10));
+        assert_eq!(taken(80, (30, 1), 500), (30, 50));
+        assert_eq!(taken(80, (500, 1), 0), (80, 0));
+        assert_eq!(taken(80, (75, 1), 5), (75, 5));
+        assert_eq!(taken(80, (9, 80), 500), (80, 10), "each fills a batch");
+        assert_eq!(taken(4, (9, 1), 500), (3, 1));
+        assert_eq!(taken(1, (9, 1), 500), (1, 1));
     }
 }

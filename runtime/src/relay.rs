@@ -79,10 +79,12 @@ impl Relay {
             }
             let idle = page.entries.is_empty();
             let met_all = idle || page.to_end;
-            self.publish(&held.take_in(page, &self.share)).await;
+            let published = held.take_in(page, &self.share);
+            // Before it is published, which may take long: what is stored meanwhile is met later.
             if met_all {
                 self.share.met_all();
             }
+            self.publish(&published).await;
             backoff.reset();
             if !held.is_settled() && (idle && stopping || told_at.elapsed() >= save_every) {
                 self.tell(reader, &mut held).await;

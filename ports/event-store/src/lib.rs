@@ -191,7 +191,8 @@ pub trait Checkpoints: Send + Sync {
     async fn load_checkpoint(&self, reader: &str) -> Result<Checkpoint, Error>;
 
     /// Saves where a reader stands. A position never goes back: where another instance has saved a
-    /// higher one for a partition, that partition keeps it, with the state saved beside it.
+    /// higher one for a partition, that partition keeps it, with the state saved beside it. At the same
+    /// position the state is that which was saved last.
     ///
     /// # Errors
     /// [`Error::Unavailable`].

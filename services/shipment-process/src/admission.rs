@@ -104,12 +104,13 @@ impl Shared {
         };
         loop {
             let looked = self.looked.notified();
-            let Err(full) = self.gate().admit(Instant::now()) else {
+            if self.gate().admit(Instant::now()).is_ok() {
                 return Ok(());
-            };
+            }
             self.wanted.notify_one();
             if timeout_at(patience, looked).await.is_err() {
-                return Err(full);
+                // What was seen may be known no longer.
+                return self.gate().admit(Instant::now());
             }
         }
     }

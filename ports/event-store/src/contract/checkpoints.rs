@@ -80,6 +80,12 @@ pub async fn a_checkpoint_never_goes_back(harness: &impl CheckpointsHarness) {
             (1, 9, r#""nine""#.to_owned())
         ]
     );
+    // Relays tell each other more while they stand at one place.
+    save(&[(0, 5, r#""more""#), (1, 9, "")]).await;
+    assert_eq!(
+        saved(&*store, "relay").await,
+        [(0, 5, r#""more""#.to_owned()), (1, 9, String::new())]
+    );
 }
 
 pub async fn instances_that_save_at_once_keep_the_furthest(harness: &impl CheckpointsHarness) {

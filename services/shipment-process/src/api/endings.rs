@@ -115,8 +115,11 @@ async fn list(
     // From before the first look, so that nothing can come unseen between the two.
     let mut wake_up = api.store.wake_ups(&api.kind);
     loop {
-        let recent = &api.following.recent;
-        let read = recent.read(&*api.store, &api.kind, cursor, limit);
+        let Following {
+            recent, followed, ..
+        } = &api.following;
+        let log = (&*api.store, &api.kind);
+        let read = recent.read(log, followed.cursor(), cursor, limit);
         let read = api.read(read).await?;
         let stopping = api.following.stopping.is_cancelled();
         if !read.endings.is_empty() || read.more || stopping || Instant::now() >= end {

@@ -1,7 +1,7 @@
 //! What has ended lately, kept in memory for those who follow it: many readers then cost as much as one, and
 //! the log is read once for all of them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use contracts::Partition;
 use event_store::{Cursor, Error, EventStore, Page, Position, StreamKind};
@@ -11,101 +11,77 @@ use super::{Ending, Endings, MOST_READ};
 
 /// How many entries are followed at once.
 const PAGE: usize = 1_024;
-/// How many endings are kept: whoever is further behind reads the log.
-const KEPT: usize = 10_000;
+/// How many endings of each partition are kept: whoever is further behind reads the log.
+const KEPT: usize = 4_096;
 
 /// The end of the list. It goes on only when somebody asks for it.
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
-    known: Mutex<Known>,
+    known: Mutex<Option<Known>>,
 }
 
-/// All endings between two places in the log.
-#[derive(Debug, Default)]
-struct Known {
-    /// `None` until somebody has read to the end of the log.
-    range: Option<Range>,
-    endings: VecDeque<(Partition, Position, Ending)>,
-}
-
+/// All endings between two places in the log. Neither of them is ever a reader's, who may name any.
 #[derive(Debug)]
-struct Range {
+struct Known {
     behind: Cursor,
     to: Cursor,
+    endings: BTreeMap<Partition, VecDeque<(Position, Ending)>>,
 }
 
 impl Recent {
-    /// What has ended behind a cursor, at most `limit`.
+    /// What has ended behind a reader's cursor, at most `limit`. `end` is about where the log ends, as far
+    /// as somebody has followed it.
     ///
     /// # Errors
     /// Those of the log.
     pub(crate) async fn read(
         &self,
-        store: &dyn EventStore,
-        kind: &StreamKind,
+        (store, kind): (&dyn EventStore, &StreamKind),
+        end: Option<Cursor>,
         after: Cursor,
         limit: usize,
     ) -> Result<Endings, Error> {
         let mut known = self.known.lock().await;
-        if known.reach(&after) {
+        if known.is_none() {
+            *known = end.clone().map(Known::from);
+        }
+        if let Some(known) = &mut *known
+            && known.covers(&after)
+        {
             let at_end = known.follow(store, kind).await?;
-            return Ok(known.behind(after, limit, at_end));
+            let read = known.behind(after, limit, at_end);
+            // Nobody has asked for long. It goes on from where the log ends now, and not through all that lies
+            // between, which this reader may have read already.
+            if !at_end && let Some(end) = end {
+                *known = Known::from(end);
+            }
+            return Ok(read);
         }
         drop(known);
-        let read = Endings::read(store, kind, after, limit).await?;
-        if !read.more {
-            self.known.lock().await.begin(&read.cursor);
-        }
-        Ok(read)
+        Endings::read(store, kind, after, limit).await
     }
 }
 
 impl Known {
-    /// Whether everything behind a cursor is known here, or can be followed from it.
-    fn reach(&mut self, after: &Cursor) -> bool {
-        let Some(range) = &self.range else {
-            return false;
-        };
-        // Nobody has asked for long, and this reader begins further on.
-        if is_at(after, &range.to) {
-            self.begin_at(after);
-            return true;
-        }
-        is_at(after, &range.behind)
-    }
-
-    /// The end of the log was met here.
-    fn begin(&mut self, end: &Cursor) {
-        if self
-            .range
-            .as_ref()
-            .is_none_or(|range| is_at(end, &range.to))
-        {
-            self.begin_at(end);
+    fn from(place: Cursor) -> Self {
+        Self {
+            behind: place.clone(),
+            to: place,
+            endings: BTreeMap::new(),
         }
     }
 
-    fn begin_at(&mut self, place: &Cursor) {
-        match &mut self.range {
-            // Those a little behind go on from what is kept.
-            Some(range) if range.to == *place => {}
-            range => {
-                *range = Some(Range {
-                    behind: place.clone(),
-                    to: place.clone(),
-                });
-                self.endings.clear();
-            }
-        }
+    /// Whether everything behind a reader's cursor is known here, or comes.
+    fn covers(&self, after: &Cursor) -> bool {
+        let mut behind = self.behind.iter();
+        behind.all(|(partition, position)| after.position(partition) >= position)
     }
 
     /// Goes on, at most by so much as is read at once; whether that was the end of the log.
     async fn follow(&mut self, store: &dyn EventStore, kind: &StreamKind) -> Result<bool, Error> {
         let mut entries = 0;
-        while let Some(range) = &self.range
-            && entries < MOST_READ
-        {
-            let page = store.follow_log(kind, &range.to, PAGE).await?;
+        while entries < MOST_READ {
+            let page = store.follow_log(kind, &self.to, PAGE).await?;
             entries += page.entries.len();
             let at_end = page.entries.is_empty();
             self.take(page);
@@ -117,48 +93,46 @@ impl Known {
     }
 
     fn take(&mut self, page: Page) {
-        let Some(range) = &mut self.range else { return };
         for entry in &page.entries {
-            let ending = Ending::of(entry);
-            self.endings
-                .extend(ending.map(|ending| (entry.partition, entry.position, ending)));
+            let Some(ending) = Ending::of(entry) else {
+                continue;
+            };
+            let of_partition = self.endings.entry(entry.partition).or_default();
+            of_partition.push_back((entry.position, ending));
+            if of_partition.len() > KEPT
+                && let Some((position, _)) = of_partition.pop_front()
+            {
+                self.behind.advance(entry.partition, position);
+            }
         }
-        range.to = page.cursor;
-        while self.endings.len() > KEPT
-            && let Some((partition, position, _)) = self.endings.pop_front()
-        {
-            range.behind.advance(partition, position);
-        }
+        self.to = page.cursor;
     }
 
     fn behind(&self, mut after: Cursor, limit: usize, at_end: bool) -> Endings {
-        let from = after.clone();
-        let is_new = |ending: &&(Partition, Position, Ending)| ending.1 > from.position(ending.0);
-        let mut new = self.endings.iter().filter(is_new);
-        let mut endings = Vec::new();
-        for (partition, position, ending) in new.by_ref().take(limit) {
-            after.advance(*partition, *position);
-            endings.push(ending.clone());
+        let mut new = Vec::new();
+        for (partition, endings) in &self.endings {
+            let from = after.position(*partition);
+            let first = endings.partition_point(|(position, _)| *position <= from);
+            let of_partition = endings.range(first..).take(limit + 1);
+            new.extend(of_partition.map(|(position, ending)| (*position, *partition, ending)));
         }
-        let all = new.next().is_none();
-        if all && let Some(range) = &self.range {
-            for (partition, position) in range.to.iter() {
+        new.sort_unstable_by_key(|(position, ..)| *position);
+        let all = new.len() <= limit;
+        new.truncate(limit);
+        for (position, partition, _) in &new {
+            after.advance(*partition, *position);
+        }
+        if all {
+            for (partition, position) in self.to.iter() {
                 after.advance(partition, position);
             }
         }
         Endings {
-            endings,
+            endings: new.into_iter().map(|(.., ending)| ending.clone()).collect(),
             cursor: after,
             more: !(all && at_end),
         }
     }
-}
-
-/// Whether a place is at another, or behind it.
-fn is_at(place: &Cursor, other: &Cursor) -> bool {
-    other
-        .iter()
-        .all(|(partition, position)| place.position(partition) >= position)
 }
 
 #[cfg(test)]
@@ -167,7 +141,7 @@ mod tests {
 
     use contracts::Partitions;
     use event_store::contract::append;
-    use event_store::{Entry, Version};
+    use event_store::{Entry, Removal, RemoveStreams as _, StreamName, Version};
     use event_store_memory::MemoryEventStore;
 
     use super::*;
@@ -199,20 +173,12 @@ mod tests {
         Page::behind(&after, positions.map(entry).collect(), usize::MAX)
     }
 
-    fn from(begin: u64) -> Known {
-        let mut known = Known::default();
-        known.begin(&place(begin, 0));
-        known
-    }
-
     #[test]
     fn whoever_is_not_before_what_is_kept_is_told_from_memory() {
-        let mut known = Known::default();
-        assert!(!known.reach(&place(9, 9)), "nobody has met the end");
-        known.begin(&place(10, 0));
+        let mut known = Known::from(place(10, 0));
         known.take(page(11..=20));
-        assert!(!known.reach(&place(9, 5)));
-        assert!(known.reach(&place(10, 0)) && known.reach(&place(15, 0)));
+        assert!(!known.covers(&place(9, 5)));
+        assert!(known.covers(&place(10, 0)) && known.covers(&place(15, 0)));
 
         let told = known.behind(place(15, 0), 3, true);
         assert_eq!((told.endings.len(), told.more), (3, true));
@@ -225,77 +191,116 @@ mod tests {
     }
 
     #[test]
-    fn whoever_begins_further_on_has_nobody_read_what_lies_between() {
-        let mut known = from(10);
-        known.take(page(11..=20));
-        assert!(known.reach(&place(50, 0)));
-        assert_eq!(known.range.as_ref().unwrap().to, place(50, 0));
-        assert!(!known.reach(&place(20, 0)));
-        // Whoever comes to the end later than that does not take it back.
-        known.begin(&place(40, 0));
-        assert!(known.reach(&place(50, 0)));
-    }
-
-    #[test]
-    fn who_is_at_the_end_takes_nothing_from_those_a_little_behind() {
-        let mut known = from(10);
-        known.take(page(11..=20));
-        assert!(known.reach(&place(20, 0)));
-        assert!(known.reach(&place(15, 0)));
-        assert_eq!(known.behind(place(15, 0), 9, true).endings.len(), 5);
-    }
-
-    #[test]
     fn no_more_is_kept_than_that() {
-        let mut known = from(0);
+        let mut known = Known::from(place(0, 0));
         known.take(page(1..=KEPT as u64 + 5));
-        assert_eq!(known.endings.len(), KEPT);
-        assert!(!known.reach(&place(4, 0)));
-        assert!(known.reach(&place(5, 0)));
+        assert_eq!(known.endings[&Partition(0)].len(), KEPT);
+        assert!(!known.covers(&place(4, 0)));
+        assert!(known.covers(&place(5, 0)));
     }
 
-    #[tokio::test]
-    async fn what_is_told_is_what_the_log_has_wherever_a_reader_begins() {
-        let store = MemoryEventStore::new(Partitions::new(2).unwrap());
-        let kind = StreamKind::new(STREAM_KIND);
-        let recent = Recent::default();
-        let start = Cursor::start(store.partitions());
-        let mut late = start.clone();
-        for round in 0..5 {
-            let appends: Vec<_> = (0..20)
+    /// A log in which shipments end.
+    struct Log {
+        store: MemoryEventStore,
+        kind: StreamKind,
+        recent: Recent,
+        ended: usize,
+    }
+
+    impl Log {
+        fn new() -> Self {
+            Self {
+                store: MemoryEventStore::new(Partitions::new(2).unwrap()),
+                kind: StreamKind::new(STREAM_KIND),
+                recent: Recent::default(),
+                ended: 0,
+            }
+        }
+
+        async fn end(&mut self, count: usize) -> Vec<StreamName> {
+            let appends: Vec<_> = (self.ended..self.ended + count)
                 .map(|number| {
-                    let mut append = append(&format!("S{round}x{number}"), 0, 2, "input");
-                    append.stream = event_store::StreamName::new(append.stream.instance(), &kind);
+                    let mut append = append(&format!("S{number}"), 0, 2, "input");
+                    append.stream = StreamName::new(append.stream.instance(), &self.kind);
                     append.entries[1].type_name = "ShipmentProcessCompleted".to_owned();
                     append
                 })
                 .collect();
-            store.append(&appends).await.unwrap();
-            let whole = Endings::read(&store, &kind, start.clone(), 1_000).await;
-            let whole = whole.unwrap().endings;
-            assert_eq!(whole.len(), 20 * (round + 1));
-            // One asks for all of it each time, and another for what is new, little by little.
-            let all = recent.read(&store, &kind, start.clone(), 1_000).await;
-            let all = all.unwrap();
-            assert_eq!((all.endings.len(), all.more), (whole.len(), false));
-            let mut new = Vec::new();
+            self.ended += count;
+            self.store.append(&appends).await.unwrap();
+            appends.into_iter().map(|append| append.stream).collect()
+        }
+
+        /// What this reader is told until there is no more, and where it is then.
+        async fn follow(&self, end: &Cursor, mut after: Cursor) -> (Vec<String>, Cursor) {
+            let mut told = Vec::new();
             loop {
-                let read = recent.read(&store, &kind, late.clone(), 7).await.unwrap();
-                new.extend(read.endings);
-                late = read.cursor;
+                let log: (&dyn EventStore, _) = (&self.store, &self.kind);
+                let read = self.recent.read(log, Some(end.clone()), after, 7).await;
+                let read = read.unwrap();
+                told.extend(read.endings.into_iter().map(|it| it.shipment_id));
+                after = read.cursor;
                 if !read.more {
-                    break;
+                    told.sort_unstable();
+                    return (told, after);
                 }
             }
-            let mut expected: Vec<_> = whole[20 * round..].iter().map(told).collect();
-            let mut found: Vec<_> = new.iter().map(told).collect();
-            expected.sort_unstable();
-            found.sort_unstable();
-            assert_eq!(found, expected);
         }
     }
 
-    fn told(ending: &Ending) -> &str {
-        &ending.shipment_id
+    #[tokio::test]
+    async fn what_is_told_is_what_has_ended_wherever_a_reader_begins() {
+        let mut log = Log::new();
+        log.end(20).await;
+        let start = Cursor::start(log.store.partitions());
+        let (all, end) = log.follow(&start, start.clone()).await;
+        assert_eq!(all.len(), 20);
+        let mut late = end.clone();
+        for round in 1..5 {
+            let mut new: Vec<_> = log.end(20).await;
+            new.sort_unstable();
+            let new: Vec<_> = new.iter().map(StreamName::instance).collect();
+            let told;
+            (told, late) = log.follow(&end, late).await;
+            assert_eq!(told, new);
+            assert_eq!(
+                log.follow(&end, start.clone()).await.0.len(),
+                20 * (round + 1)
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn who_follows_is_told_from_memory_whatever_place_others_name() {
+        let mut log = Log::new();
+        let start = Cursor::start(log.store.partitions());
+        let nowhere = place(u64::MAX, u64::MAX);
+        assert!(log.follow(&start, nowhere.clone()).await.0.is_empty());
+        let streams = log.end(3).await;
+        assert_eq!(log.follow(&start, start.clone()).await.0.len(), 3);
+        assert!(log.follow(&start, nowhere).await.0.is_empty());
+        let removals: Vec<_> = streams
+            .into_iter()
+            .map(|stream| Removal {
+                streams: vec![(stream, Version(2))],
+            })
+            .collect();
+        log.store.remove_streams(&removals).await.unwrap();
+        let told = log.follow(&start, start.clone()).await.0;
+        assert_eq!(told.len(), 3, "the log has nothing of it any more");
+    }
+
+    #[tokio::test]
+    async fn what_nobody_has_asked_for_long_is_not_all_read_at_once() {
+        let mut log = Log::new();
+        let start = Cursor::start(log.store.partitions());
+        log.follow(&start, start.clone()).await;
+        log.end(MOST_READ).await;
+        let end = log.store.read_log(&log.kind, &start, usize::MAX).await;
+        let end = end.unwrap().cursor;
+        let (told, _) = log.follow(&end, end.clone()).await;
+        assert!(told.is_empty());
+        let known = log.recent.known.lock().await;
+        assert_eq!(known.as_ref().unwrap().behind, end);
     }
 }
