@@ -36,9 +36,9 @@ pub struct Inbox {
 /// How many submissions may wait before those who submit have to.
 const WAITING: usize = 1_024;
 
-/// One input of so many in a batch is kept for those that begin something, where both wait. Each of them is
-/// followed by several that go on with it: with more, what has begun would wait ever longer.
-const BEGINNINGS: usize = 8;
+/// One input of so many in a batch is kept for those that begin something, where more than a batch waits. Each
+/// of them is followed by several that go on with it: with many, what has begun would wait ever longer.
+const BEGINNINGS: usize = 32;
 
 impl Inbox {
     pub(crate) fn new() -> (Self, Intake) {
@@ -221,11 +221,11 @@ mod tests {
 
     #[test]
     fn what_begins_gives_way_to_what_goes_on_but_not_for_ever() {
-        assert_eq!(taken(80, (500, 1), 500), (70, 10));
-        assert_eq!(taken(80, (30, 1), 500), (30, 50));
-        assert_eq!(taken(80, (500, 1), 0), (80, 0));
-        assert_eq!(taken(80, (75, 1), 5), (75, 5));
-        assert_eq!(taken(80, (9, 80), 500), (80, 10), "each fills a batch");
+        assert_eq!(taken(256, (500, 1), 500), (248, 8));
+        assert_eq!(taken(256, (30, 1), 500), (30, 226));
+        assert_eq!(taken(256, (500, 1), 0), (256, 0));
+        assert_eq!(taken(256, (251, 1), 5), (251, 5));
+        assert_eq!(taken(256, (9, 256), 500), (256, 8), "each fills a batch");
         assert_eq!(taken(4, (9, 1), 500), (3, 1));
         assert_eq!(taken(1, (9, 1), 500), (1, 1));
     }
