@@ -19,7 +19,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 const SEEN_FOR: Duration = Duration::from_secs(60);
 
 /// How many of the entries that were stored last are known by their ids.
-const MOST_STORED: usize = 32_768;
+pub(crate) const MOST_STORED: usize = 32_768;
 
 /// What the parts of one instance know of who does what.
 #[derive(Clone, Debug, Default)]

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::held::MOST_HELD;
-use crate::share::PATIENCE;
+use crate::share::{MOST_STORED, PATIENCE};
 
 const SERVICE: ServiceName = ServiceName::new("tickets");
 
@@ -173,6 +173,21 @@ async fn what_an_instance_has_stored_it_publishes_at_once() {
     after(MOMENT).await;
     assert_eq!(ground.published(), ["a", "b"]);
     after(SECOND).await;
+    assert_eq!(ground.unpublished().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_it_can_know_of_while_the_broker_is_slow_it_publishes_in_its_order() {
+    let mut ground = Ground::new();
+    ground.latency = SECOND;
+    let instance = ground.instance().await;
+    let names: Vec<String> = (0..=MOST_STORED + 1).map(|nth| nth.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    ground.store(Some(&instance), &names[..1]).await;
+    after(MOMENT).await;
+    ground.store(Some(&instance), &names[1..]).await;
+    after(SECOND * 60).await;
+    assert!(ground.published() == names, "all, in their order");
     assert_eq!(ground.unpublished().await, 0);
 }
 
