@@ -26,7 +26,7 @@ pub(crate) struct Relay {
     pub(crate) settings: Settings,
     /// What it sees to.
     pub(crate) share: Share,
-    /// Up to where everything is published.
+    /// Up to where everything is published that this instance sees to.
     pub(crate) published: Followed,
 }
 
@@ -53,7 +53,7 @@ impl Relay {
             }
             backoff.wait().await;
         };
-        self.published.reached(&held.published());
+        self.published.reached(held.read());
         backoff.reset();
         let mut told_at = Instant::now();
         loop {
@@ -90,7 +90,7 @@ impl Relay {
                 self.tell(reader, &mut held).await;
                 told_at = Instant::now();
             }
-            self.published.reached(&held.published());
+            self.published.reached(held.read());
             if idle && stopping {
                 return;
             }
