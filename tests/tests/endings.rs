@@ -9,7 +9,9 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::Request;
 use contracts::Partitions;
-use event_store::EventStore;
+use event_store::{
+    EventStore, Removal, RemoveStreams as _, Removed, StreamKind, StreamName, Version,
+};
 use event_store_eventstoredb::EventStoreDb;
 use event_store_memory::MemoryEventStore;
 use event_store_postgres::PostgresEventStore;
@@ -69,6 +71,31 @@ async fn follow(suite: &Suite, from: &str, ids: &[&str]) -> Vec<Value> {
         all
     };
     timeout(PATIENCE, following).await.expect("all are told")
+}
+
+#[tokio::test]
+async fn who_follows_is_told_from_memory_and_who_asks_from_the_start_what_the_log_has() {
+    let store = Arc::new(MemoryEventStore::new(Partitions::default()));
+    let suite = Suite::embedded(store.clone());
+    let now = eventually("the log is read", PATIENCE, async || {
+        let (status, page) = suite.request("GET", "/shipments/endings?after=now").await;
+        (status == 200).then(|| next(&page).to_owned())
+    });
+    let now = now.await;
+    suite.post(IDS[0]).await;
+    follow(&suite, &now, &IDS[..1]).await;
+    let stream = StreamName::new(IDS[0], &StreamKind::new("Process"));
+    let entries = store.read_streams(std::slice::from_ref(&stream)).await;
+    let version = Version(entries.unwrap()[0].len() as u64);
+    let removal = Removal {
+        streams: vec![(stream, version)],
+    };
+    let removed = store.remove_streams(&[removal]).await.unwrap();
+    assert_eq!(removed, [Removed::Gone]);
+    let followed = get(&suite, &format!("?after={now}")).await;
+    assert_eq!(of(told(&followed), IDS[0]).len(), 1, "{followed}");
+    let all = get(&suite, "").await;
+    assert!(told(&all).is_empty(), "{all}");
 }
 
 /// The same on every store: each shipment is told as it ends, and told again to whoever asks again.

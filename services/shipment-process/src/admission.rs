@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use host::Problem;
-use runtime::Pressure;
+use runtime::{Pressure, Unknown, Waiting};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
@@ -56,7 +56,11 @@ impl Admission {
     pub(crate) fn new(pressure: Pressure, max_backlog: usize) -> Self {
         let guarded = (max_backlog > 0).then(|| {
             let shared = Arc::new(Shared::new(max_backlog));
-            let looking = look(pressure, max_backlog, shared.clone());
+            let see = move || {
+                let pressure = pressure.clone();
+                async move { pressure.look(max_backlog.saturating_add(1)).await }
+            };
+            let looking = look(see, max_backlog, shared.clone());
             Guarded {
                 shared,
                 _looking: AbortOnDropHandle::new(tokio::spawn(looking)),
@@ -135,7 +139,10 @@ fn refused(full: &Full, retry_after_s: u64) -> Problem {
 }
 
 /// Looks at what waits while there are starts, and more often while some of them wait for room.
-async fn look(pressure: Pressure, bound: usize, shared: Arc<Shared>) {
+async fn look<F>(see: impl Fn() -> F, bound: usize, shared: Arc<Shared>)
+where
+    F: Future<Output = Result<Waiting, Unknown>>,
+{
     let mut refusing = false;
     loop {
         tokio::select! {
@@ -143,7 +150,7 @@ async fn look(pressure: Pressure, bound: usize, shared: Arc<Shared>) {
             () = shared.wanted.notified() => {}
         }
         let look = shared.gate().begin_look();
-        match pressure.look(bound.saturating_add(1)).await {
+        match see().await {
             Ok(waiting) => {
                 shared.gate().saw(look, waiting, Instant::now());
                 let (unhandled, unpublished) = (waiting.unhandled, waiting.unpublished);
@@ -177,12 +184,11 @@ async fn look(pressure: Pressure, bound: usize, shared: Arc<Shared>) {
 #[cfg(test)]
 mod tests {
     use std::pin::pin;
-
-    use futures::future::join_all;
-    use futures::poll;
-    use runtime::Waiting;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use futures::future::join_all;
+    use futures::poll;
 
     /// So much was seen to wait now.
     fn saw(shared: &Shared, unhandled: usize) {
@@ -211,6 +217,42 @@ mod tests {
         assert!(poll!(&mut second).is_pending());
         saw(&shared, 99);
         assert_eq!(second.await, Ok(()));
+    }
+
+    /// How often it is looked in so long, when so much waits, and there is a start again and again.
+    async fn looks(unhandled: usize, time: Duration) -> usize {
+        const BOUND: usize = 10_000;
+        let (shared, looks) = (Arc::new(Shared::new(BOUND)), AtomicUsize::new(0));
+        let see = || {
+            looks.fetch_add(1, Ordering::Relaxed);
+            let waiting = Waiting {
+                unpublished: 0,
+                unhandled,
+            };
+            async move { Ok(waiting) }
+        };
+        let starts = async {
+            loop {
+                shared.asked.notify_one();
+                let _ = timeout(Duration::from_millis(10), shared.admit()).await;
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::select! {
+            () = look(see, BOUND, shared.clone()) => {}
+            () = starts => {}
+            () = sleep(time) => {}
+        }
+        looks.into_inner()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_looked_more_often_while_a_start_waits_for_room() {
+        let seconds = Duration::from_secs(10);
+        let without = looks(0, seconds).await;
+        assert!((18..=22).contains(&without), "{without}");
+        let waiting = looks(10_001, seconds).await;
+        assert!((100..=220).contains(&waiting), "{waiting}");
     }
 
     #[tokio::test(start_paused = true)]
