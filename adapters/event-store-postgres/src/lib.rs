@@ -13,8 +13,6 @@ mod remove;
 mod set_up;
 mod settings;
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use contracts::Partitions;
 use event_store::{
@@ -111,9 +109,7 @@ impl EventStore for PostgresEventStore {
             .database
             .fetch(read::log_query(kind, after, limit))
             .await?;
-        let entries = rows.iter().map(|row| read::entry(row).map(Arc::new));
-        let entries = entries.collect::<Result<_, _>>()?;
-        Ok(Page::behind(after, entries, limit))
+        read::log(after, limit, &rows)
     }
 
     async fn count_log(

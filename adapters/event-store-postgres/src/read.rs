@@ -1,10 +1,11 @@
 //! What is read, always by one statement: it sees one state of the database.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use contracts::{MessageId, Partition};
 use event_store::{
-    Checkpoint, Cursor, Entry, Error, NewEntry, Position, StreamKind, StreamName, Version,
+    Checkpoint, Cursor, Entry, Error, NewEntry, Page, Position, StreamKind, StreamName, Version,
 };
 use serde_json::value::RawValue;
 use sqlx::Row;
@@ -12,6 +13,9 @@ use sqlx::postgres::PgRow;
 
 use crate::database::Statement;
 use crate::error::{corrupt, translate};
+
+/// A part of a log of so many entries costs little more than a smaller one.
+const SMALL_PART: usize = 128;
 
 /// Asks for whole streams.
 pub(crate) fn streams_query(streams: &[StreamName]) -> Statement<'_> {
@@ -53,12 +57,36 @@ pub(crate) fn log_query<'q>(kind: &'q StreamKind, after: &Cursor, limit: usize) 
     sqlx::query(
         "select position, partition, stream_id, version, id, type, data::text, metadata::text,
                 recorded_at
-         from longhaul_read_log($1, $2, $3, $4)",
+         from longhaul_read_log($1, $2, $3, $4, $5)",
     )
     .bind(kind.as_str())
     .bind(partitions)
     .bind(positions)
-    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .bind(count_of(limit))
+    .bind(count_of(limit_of_each(after, limit)))
+}
+
+/// What was found there.
+pub(crate) fn log(after: &Cursor, limit: usize, rows: &[PgRow]) -> Result<Page, Error> {
+    let entries = rows.iter().map(|row| entry(row).map(Arc::new));
+    let mut page = Page::behind(after, entries.collect::<Result<_, _>>()?, limit);
+    let each = limit_of_each(after, limit);
+    let of = |partition| {
+        page.entries
+            .iter()
+            .filter(move |it| it.partition == partition)
+    };
+    page.to_end &= after
+        .iter()
+        .all(|(partition, _)| of(partition).count() < each);
+    Ok(page)
+}
+
+/// How many entries of each partition are read at most. What several of them have together is looked at once; one
+/// that has more than the others is read in smaller parts, but never in very small ones.
+fn limit_of_each(after: &Cursor, limit: usize) -> usize {
+    let partitions = after.iter().count().max(1);
+    limit.div_ceil(partitions).max(SMALL_PART).min(limit)
 }
 
 /// Asks how much of a log there is, at most so much in each partition.
@@ -68,7 +96,11 @@ pub(crate) fn count_query<'q>(kind: &'q StreamKind, after: &Cursor, most: usize)
         .bind(kind.as_str())
         .bind(partitions)
         .bind(positions)
-        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .bind(count_of(most))
+}
+
+fn count_of(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// The answer.

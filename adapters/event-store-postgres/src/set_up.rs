@@ -107,6 +107,11 @@ fn migrator() -> Migrator {
                 "upkeep",
                 include_str!("../migrations/0004_upkeep.sql"),
             ),
+            migration(
+                20_261_121_000_005,
+                "log pages",
+                include_str!("../migrations/0005_log_pages.sql"),
+            ),
         ]),
         ..Migrator::DEFAULT
     };

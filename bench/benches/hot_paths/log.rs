@@ -40,14 +40,14 @@ pub(crate) fn follow(criterion: &mut Criterion, shipment: &Shipment) {
     let ready = || {
         let tails = Tails::default();
         // What lies behind is known once the store has been read.
-        let read = async |_| Ok(nothing());
+        let read = async |_, _| Ok(nothing());
         block_on(tails.follow(&kind, &start, PAGE, read)).unwrap();
         tails
     };
     let follow = |tails: Tails| {
         tails.stored(partitions, &appends, &outcomes, &places);
         // The store is not read here, unless this program was held up for a tenth of a second.
-        let read = async |_| Ok(nothing());
+        let read = async |_, _| Ok(nothing());
         let page = block_on(tails.follow(&kind, &start, PAGE, read)).unwrap();
         // What it has used is dropped when the time has been taken.
         (tails, page)

@@ -105,6 +105,7 @@ macro_rules! event_store_contract {
             the_log_is_read_by_kind_and_from_a_cursor
             the_log_is_read_in_parts_of_any_size
             a_page_says_where_to_read_on
+            a_partition_that_is_longer_than_the_others_is_read_to_its_end
             what_lies_behind_a_cursor_is_counted
             whoever_follows_meets_what_everybody_stores
             an_instance_is_always_in_the_same_partition

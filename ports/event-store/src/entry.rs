@@ -185,6 +185,25 @@ impl Cursor {
         self.0.get(&partition).copied().unwrap_or_default()
     }
 
+    /// Whether it has a partition.
+    #[must_use]
+    pub fn has(&self, partition: Partition) -> bool {
+        self.0.contains_key(&partition)
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The same without the partitions of another.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        let kept = self.iter().filter(|(partition, _)| !other.has(*partition));
+        kept.collect()
+    }
+
     /// Moves a partition to a position, unless it is already behind it.
     pub fn advance(&mut self, partition: Partition, position: Position) {
         let current = self.0.entry(partition).or_default();
@@ -223,6 +242,17 @@ impl Page {
             entries,
             cursor,
         }
+    }
+
+    /// Both, of different partitions; whether there is more is not known.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.entries.extend(other.entries);
+        self.entries.sort_unstable_by_key(|entry| entry.position);
+        for (partition, position) in other.cursor.iter() {
+            self.cursor.advance(partition, position);
+        }
+        self.to_end = false;
+        self
     }
 }
 

@@ -133,9 +133,8 @@ pub trait EventStore: Checkpoints {
         limit: usize,
     ) -> Result<Page, Error>;
 
-    /// The same for whoever follows the whole log, all partitions of it, page by page: what this process
-    /// has stored itself may come from memory, and what other processes have stored a tenth of a second
-    /// later. Nothing is skipped.
+    /// The same for whoever follows a log page by page: what this process has stored itself may come from
+    /// memory, and what other processes have stored a tenth of a second later. Nothing is skipped.
     ///
     /// # Errors
     /// Those of [`read_log`](Self::read_log).
@@ -145,7 +144,7 @@ pub trait EventStore: Checkpoints {
         after: &Cursor,
         limit: usize,
     ) -> Result<Page, Error> {
-        let read = async |from: Cursor| self.read_log(kind, &from, limit).await;
+        let read = async |from: Cursor, limit| self.read_log(kind, &from, limit).await;
         self.tails().follow(kind, after, limit, read).await
     }
 

@@ -121,6 +121,28 @@ pub async fn a_page_says_where_to_read_on(harness: &impl Harness) {
     assert_eq!(page.expect("the store answers").entries.len(), 1);
 }
 
+pub async fn a_partition_that_is_longer_than_the_others_is_read_to_its_end(harness: &impl Harness) {
+    let store = harness.store();
+    store_all(
+        &*store,
+        &[append("A", 0, 700, "input"), append("B", 0, 1, "input")],
+    )
+    .await;
+    let mut cursor = Cursor::start(store.partitions());
+    let mut found = 0;
+    loop {
+        let page = store.read_log(&kind(), &cursor, 1_000).await;
+        let page = page.expect("the store answers");
+        found += page.entries.len();
+        assert!(!page.to_end || found == 701, "there is more than {found}");
+        if page.entries.is_empty() {
+            break;
+        }
+        cursor = page.cursor;
+    }
+    assert_eq!(found, 701);
+}
+
 pub async fn what_lies_behind_a_cursor_is_counted(harness: &impl Harness) {
     let store = harness.store();
     let count = async |kind: &StreamKind, cursor: &Cursor, most| {
