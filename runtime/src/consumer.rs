@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use contracts::{Partitions, ServiceContract, ServiceName};
+use contracts::{ServiceContract, ServiceName};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesOrdered, StreamExt};
 use message_bus::{Delivery, MessageBus, Receipt, Subscription};
@@ -28,7 +28,6 @@ pub(crate) async fn run(
     inbox: Inbox,
     max_batch: usize,
     share: Share,
-    partitions: Partitions,
     stop: CancellationToken,
 ) {
     let service = contract.name.clone();
@@ -63,8 +62,8 @@ pub(crate) async fn run(
             () = stop.cancelled() => break,
             batch = subscription.receive(max_batch), if handling.len() < IN_FLIGHT => match batch {
                 Ok(batch) => {
-                    let subjects = batch.iter().filter_map(|delivery| delivery.message.as_ref().ok());
-                    share.receives(subjects.map(|message| partitions.of(&message.subject)));
+                    let messages = batch.iter().filter_map(|delivery| delivery.message.as_ref().ok());
+                    share.receives(messages.map(|message| message.subject.as_str()));
                     handling.push_back(Box::pin(hand_in(contract.clone(), inbox.clone(), batch)));
                 }
                 Err(error) => {

@@ -56,6 +56,12 @@ impl DeadlineIndex {
         }
     }
 
+    /// Takes out all of one partition.
+    pub(crate) fn remove_all(&mut self, partition: Partition) {
+        self.pending.retain(|(of, ..), _| *of != partition);
+        self.queue.retain(|(_, of, ..)| *of != partition);
+    }
+
     /// Takes out of the queue what is over at `now` and has been for as long as others are given to report
     /// it, at most `max`. It stays pending until the log says otherwise.
     pub fn take_due(

@@ -27,6 +27,8 @@ pub(crate) struct Held {
     held: BTreeMap<Partition, VecDeque<Waiting>>,
     /// What is published, as the checkpoint said last.
     told: Told,
+    /// How far somebody is known to have published, this instance or another.
+    reached: Cursor,
     /// The last entry of each partition that it has stored itself.
     own: Cursor,
     /// What it has published for others, as long as the checkpoint does not say so.
@@ -56,10 +58,12 @@ struct Beyond {
 impl Held {
     /// Nothing is held yet, and everything behind this checkpoint is to be read.
     pub(crate) fn behind(checkpoint: &Checkpoint, partitions: Partitions) -> Self {
+        let told = Told::by(checkpoint);
         Self {
             read: checkpoint.cursor(partitions),
             held: BTreeMap::new(),
-            told: Told::by(checkpoint),
+            reached: told.reached(),
+            told,
             own: Cursor::default(),
             late: BTreeSet::new(),
         }
@@ -76,7 +80,7 @@ impl Held {
         let mut own = Vec::new();
         for entry in page.entries {
             let (partition, position) = (entry.partition, entry.position);
-            let publishes = share.publishes(entry.content.id);
+            let publishes = share.publishes(partition, entry.content.id);
             let behind = self.read.position(partition);
             self.read.advance(partition, position);
             if self.told.has(partition, position) {
@@ -94,17 +98,25 @@ impl Held {
                 self.held.entry(partition).or_default().push_back(waiting);
             }
         }
-        self.read = page.cursor;
+        for (partition, position) in page.cursor.iter() {
+            self.read.advance(partition, position);
+        }
         let surplus = self.len().saturating_sub(MOST_HELD);
         let mut published = self.take(surplus, |_| true);
         published.extend(own);
         published
     }
 
-    /// Takes in what others say is published.
-    pub(crate) fn told(&mut self, checkpoint: &Checkpoint) {
+    /// Takes in what others say is published, and lets the share know who gets on.
+    pub(crate) fn told(&mut self, checkpoint: &Checkpoint, share: &Share) {
         let now = Instant::now();
         self.told = Told::by(checkpoint);
+        for (partition, reached) in self.told.reached().iter() {
+            if reached > self.reached.position(partition) {
+                self.reached.advance(partition, reached);
+                share.others_publish(partition, self.told.all(partition));
+            }
+        }
         for (partition, held) in &mut self.held {
             let mut they_get_on = false;
             held.retain_mut(|waiting| {
@@ -121,6 +133,28 @@ impl Held {
         let told = &self.told;
         self.late
             .retain(|(partition, position)| !told.has(*partition, *position));
+    }
+
+    /// What this instance has said is published, and stands in the checkpoint now.
+    pub(crate) fn said(&mut self, checkpoint: &Checkpoint) {
+        let said = Told::by(checkpoint);
+        for (partition, reached) in said.reached().iter() {
+            self.reached.advance(partition, reached);
+        }
+        // While something is held, the next look at what others say shows whether they keep it.
+        if self.is_empty() {
+            self.told = said;
+            self.late.clear();
+        }
+    }
+
+    /// Passes over what others have published in partitions that are left to them.
+    pub(crate) fn leave(&mut self, left: &Cursor) {
+        for (partition, published) in left.iter() {
+            if !self.held.contains_key(&partition) {
+                self.read.advance(partition, published);
+            }
+        }
     }
 
     /// Takes out what has been held for too long: this instance publishes it.
@@ -221,6 +255,21 @@ impl Told {
             position <= *all
                 || position <= beyond.read && beyond.held.binary_search(&position).is_err()
         })
+    }
+
+    /// Up to where everything in a partition is published.
+    fn all(&self, partition: Partition) -> Position {
+        self.0
+            .get(&partition)
+            .map_or(Position::START, |told| told.0)
+    }
+
+    /// How far somebody has published.
+    fn reached(&self) -> Cursor {
+        let partitions = self.0.iter();
+        partitions
+            .map(|(partition, (all, beyond))| (*partition, *all.max(&beyond.read)))
+            .collect()
     }
 
     /// Up to where everything is published.

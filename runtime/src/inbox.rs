@@ -98,6 +98,12 @@ pub(crate) struct Intake {
 }
 
 impl Intake {
+    /// Whether something was handed in.
+    #[cfg(test)]
+    pub(crate) fn has_any(&self) -> bool {
+        !self.waiting.is_empty() || !self.beginning.is_empty()
+    }
+
     /// Handles what comes, everything that waits at once but at most `max_batch` inputs, one submission
     /// more, and what is kept for beginnings, until nobody can hand anything in any more. When `stop` is cancelled, nothing
     /// more is taken in, and what waits by then is still handled.

@@ -1,21 +1,23 @@
 //! What is kept beside the log, and rebuilt from it: the indexes of one service, the reader that feeds both
 //! in one pass over its log, and the inputs that say that a deadline is over.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::{Partition, Partitions, ServiceName};
 use event_store::{
-    Checkpoint, Checkpoints, Cursor, Entry, EventStore, StreamKind, UNREADABLE, readers,
+    Checkpoint, Checkpoints, Cursor, Entry, EventStore, Position, StreamKind, UNREADABLE, readers,
 };
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
-use serde_json::value::to_raw_value;
+use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn, warn_span};
 
 use crate::deadlines::DeadlineIndex;
+use crate::entrusted::Entrusted;
 use crate::followed::Followed;
 use crate::handler::chain;
 use crate::input::PendingDeadline;
@@ -30,7 +32,12 @@ pub struct Indexes {
     pub deadlines: DeadlineIndex,
     /// The instances that are parked.
     pub parked: ParkedIndex,
+    /// What was known of the partitions that are left to others; nothing of them stands in the indexes.
+    stashed: Checkpoint,
 }
+
+/// What is saved of a partition: up to where, and the indexes.
+type SavedAt = (Position, Option<Box<RawValue>>);
 
 /// What is saved of one partition.
 #[derive(Serialize, Deserialize)]
@@ -47,23 +54,65 @@ impl Indexes {
         let mut indexes = Self::default();
         let mut cursor = Cursor::start(partitions);
         for (partition, (position, state)) in checkpoint.partitions {
-            let Some(state) = state else { continue };
-            match serde_json::from_str::<Saved<PendingDeadline, ParkedInstance>>(state.get()) {
-                Ok(saved) => {
-                    for deadline in saved.deadlines {
-                        indexes.deadlines.insert(partition, deadline);
-                    }
-                    for parked in saved.parked {
-                        indexes.parked.insert(partition, parked);
-                    }
-                    cursor.advance(partition, position);
-                }
-                Err(error) => {
-                    warn!(%partition, %error, "the saved indexes cannot be read: rebuilding them from the log");
-                }
+            if indexes.put(partition, state) {
+                cursor.advance(partition, position);
             }
         }
         (indexes, cursor)
+    }
+
+    /// Takes in what was saved of a partition of which nothing is known; whether there was anything that
+    /// can be read.
+    fn put(&mut self, partition: Partition, state: Option<Box<RawValue>>) -> bool {
+        let Some(state) = state else { return false };
+        match serde_json::from_str::<Saved<PendingDeadline, ParkedInstance>>(state.get()) {
+            Ok(saved) => {
+                for deadline in saved.deadlines {
+                    self.deadlines.insert(partition, deadline);
+                }
+                for parked in saved.parked {
+                    self.parked.insert(partition, parked);
+                }
+                true
+            }
+            Err(error) => {
+                warn!(%partition, %error, "the saved indexes cannot be read: rebuilding them from the log");
+                false
+            }
+        }
+    }
+
+    /// Takes everything out of the indexes that concerns these partitions, until they are followed again.
+    fn leave(&mut self, partitions: &Cursor) {
+        self.stashed.advance(&self.checkpoint(partitions));
+        for (partition, _) in partitions.iter() {
+            self.deadlines.remove_all(partition);
+            self.parked.remove_all(partition);
+        }
+    }
+
+    /// The partitions that are left to others.
+    fn left(&self) -> impl Iterator<Item = Partition> {
+        self.stashed.partitions.keys().copied()
+    }
+
+    /// Takes a partition in again, as it was `saved` meanwhile or as it was known here, whichever is
+    /// further; where to read on.
+    fn resume(&mut self, partition: Partition, saved: Option<SavedAt>) -> Position {
+        let stashed = self.stashed.partitions.remove(&partition);
+        let mut known: Vec<SavedAt> = [stashed, saved].into_iter().flatten().collect();
+        known.sort_by_key(|(position, _)| Reverse(*position));
+        for (position, state) in known {
+            if self.put(partition, state) {
+                return position;
+            }
+        }
+        Position::START
+    }
+
+    /// Whether they have all partitions.
+    pub(crate) fn are_whole(&self) -> bool {
+        self.stashed.partitions.is_empty()
     }
 
     /// What to save of the indexes, which have been read up to `cursor`.
@@ -119,10 +168,24 @@ impl IndexReader {
         let mut unsaved = false;
         let mut saved_at = Instant::now();
         let mut caught_up = false;
+        let mut entrusted = Entrusted::new(self.share.clone(), save_every);
+        let mut asked = self.parked.asked();
+        let mut is_asked = false;
+        let mut followed = Cursor::default();
         while !stop.is_cancelled() {
+            if asked.has_changed().unwrap_or(false) {
+                asked.mark_unchanged();
+                is_asked = true;
+            }
+            // Whoever asks what is parked asks for all of it.
+            let left = if is_asked || !caught_up {
+                Cursor::default()
+            } else {
+                entrusted.left()
+            };
             let read = tokio::select! {
                 () = stop.cancelled() => break,
-                read = self.catch_up(&mut cursor) => read,
+                read = self.read_on(&reader, &mut cursor, &left, &mut entrusted) => read,
             };
             let more = match read {
                 Ok(more) => more,
@@ -143,8 +206,15 @@ impl IndexReader {
                 0
             };
             if caught_up {
-                self.followed.reached(&cursor);
+                for (partition, position) in cursor.iter().chain(left.iter()) {
+                    followed.advance(partition, position);
+                }
+                self.followed.reached(&followed);
                 self.parked.complete();
+            }
+            if !more && left.is_empty() {
+                self.parked.answer(*asked.borrow());
+                is_asked = false;
             }
             let now = self.clock.now();
             let due = self
@@ -176,6 +246,7 @@ impl IndexReader {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = wake_up.woken() => {}
+                _ = asked.changed() => asked.mark_changed(),
                 () = next_due => {}
                 () = tokio::time::sleep(poll) => {}
             }
@@ -207,6 +278,50 @@ impl IndexReader {
                 () = backoff.wait() => {}
             }
         }
+    }
+
+    /// Reads on by a page, but for what is left to others; whether there was anything.
+    async fn read_on(
+        &self,
+        reader: &str,
+        cursor: &mut Cursor,
+        left: &Cursor,
+        entrusted: &mut Entrusted,
+    ) -> Result<bool, event_store::Error> {
+        let leaving = cursor.iter().filter(|(partition, _)| left.has(*partition));
+        let leaving: Cursor = leaving.collect();
+        if !leaving.is_empty() {
+            self.parked.indexes().leave(&leaving);
+            entrusted.leave(&leaving);
+            *cursor = cursor.without(&leaving);
+        }
+        let resuming = |it: &Partition| !left.has(*it);
+        let resumes = self.parked.indexes().left().any(|it| resuming(&it));
+        if resumes || entrusted.is_to_be_checked() {
+            let mut saved = self.checkpoints.load_checkpoint(reader).await?;
+            entrusted.check(&saved);
+            let again: Vec<_> = self.parked.indexes().left().filter(resuming).collect();
+            let mut resumed = Cursor::default();
+            for partition in again {
+                let saved = saved.partitions.remove(&partition);
+                let position = self.parked.indexes().resume(partition, saved);
+                entrusted.resume(partition);
+                resumed.advance(partition, position);
+            }
+            // Before any of their deadlines is reported: what was saved may be long over.
+            let read = loop {
+                match self.catch_up(&mut resumed).await {
+                    Ok(true) => {}
+                    Ok(false) => break Ok(()),
+                    Err(error) => break Err(error),
+                }
+            };
+            for (partition, position) in resumed.iter() {
+                cursor.advance(partition, position);
+            }
+            read?;
+        }
+        self.catch_up(cursor).await
     }
 
     /// Reads on by a page; whether there was anything.
@@ -257,3 +372,6 @@ impl IndexReader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ mod codec;
 mod consumer;
 mod deadlines;
 mod decision;
+mod entrusted;
 mod followed;
 mod handler;
 mod health;
@@ -19,6 +20,8 @@ mod inbox;
 mod indexes;
 mod input;
 mod parked;
+#[cfg(test)]
+mod paused;
 mod pressure;
 mod relay;
 mod service;

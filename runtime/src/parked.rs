@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use contracts::{MessageId, Partition};
 use event_store::Entry;
@@ -12,12 +13,17 @@ use jiff::Timestamp;
 use kernel::PARKED_INPUT_RETRY;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::codec::{
     INPUT_PARKED, PARKED_INPUT_DISCARDED, PARKED_INPUT_HANDLED, PARKED_INPUT_RETRIED,
     ParkedInputRetried,
 };
 use crate::indexes::Indexes;
+
+/// How long it may take to read what was left to other instances.
+const READ_WITHIN: Duration = Duration::from_secs(5);
 
 /// An instance that is parked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,6 +186,11 @@ impl ParkedIndex {
         self.instances.insert(name, (partition, parked));
     }
 
+    /// Takes out all of one partition.
+    pub(crate) fn remove_all(&mut self, partition: Partition) {
+        self.instances.retain(|_, (of, _)| *of != partition);
+    }
+
     /// What to save of one partition.
     pub(crate) fn of(&self, partition: Partition) -> Vec<&ParkedInstance> {
         let all = self.instances.values();
@@ -230,15 +241,51 @@ pub struct ParkedInstances(Arc<Shared>);
 struct Shared {
     indexes: Mutex<Indexes>,
     complete: AtomicBool,
+    /// How often all partitions were asked for, and up to which of these times they were read.
+    asked: watch::Sender<u64>,
+    answered: watch::Sender<u64>,
 }
 
 impl ParkedInstances {
-    /// At most `limit` of them, in the order of their names, behind this one; `None` while the log has
-    /// not yet been read to its end.
-    #[must_use]
-    pub fn page(&self, after: Option<&str>, limit: usize) -> Option<Vec<ParkedSummary>> {
-        let complete = self.0.complete.load(Ordering::Acquire);
-        complete.then(|| self.indexes().parked.page(after, limit))
+    /// At most `limit` of them, in the order of their names, behind this one; `None` while the log is not
+    /// read to its end. What is left to other instances is read first.
+    pub async fn page(&self, after: Option<&str>, limit: usize) -> Option<Vec<ParkedSummary>> {
+        if !self.0.complete.load(Ordering::Acquire) {
+            return None;
+        }
+        if !self.indexes().are_whole() {
+            self.read_all().await?;
+        }
+        let indexes = self.indexes();
+        let whole = indexes.are_whole();
+        whole.then(|| indexes.parked.page(after, limit))
+    }
+
+    /// Waits until all partitions are read to the end; `None` where that takes too long.
+    async fn read_all(&self) -> Option<()> {
+        let mut answered = self.0.answered.subscribe();
+        let mut nth = 0;
+        self.0.asked.send_modify(|asked| {
+            *asked += 1;
+            nth = *asked;
+        });
+        let answer = answered.wait_for(|up_to| *up_to >= nth);
+        timeout(READ_WITHIN, answer).await.ok()?.ok()?;
+        Some(())
+    }
+
+    /// Tells the reader of the indexes when somebody asks for all partitions.
+    pub(crate) fn asked(&self) -> watch::Receiver<u64> {
+        self.0.asked.subscribe()
+    }
+
+    /// All partitions are read to the end, for whoever has asked up to this time.
+    pub(crate) fn answer(&self, up_to: u64) {
+        self.0.answered.send_if_modified(|answered| {
+            let is_new = *answered < up_to;
+            *answered = up_to.max(*answered);
+            is_new
+        });
     }
 
     /// The indexes, for their reader. Never to be held while waiting.

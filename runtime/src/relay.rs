@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::{Envelope, ServiceName};
-use event_store::{Entry, EventStore, StreamKind, UNREADABLE, outgoing, readers};
+use event_store::{Cursor, Entry, EventStore, StreamKind, UNREADABLE, outgoing, readers};
 use message_bus::Publisher;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -56,16 +56,22 @@ impl Relay {
         self.published.reached(held.read());
         backoff.reset();
         let mut told_at = Instant::now();
+        let mut unsent = Vec::new();
         loop {
             let stopping = stop.is_cancelled();
+            let left = self.share.left();
+            held.leave(&left);
+            let following = held.read().without(&left);
             let page = match self
                 .store
-                .follow_log(&self.kind, held.read(), self.settings.page())
+                .follow_log(&self.kind, &following, self.settings.page())
                 .await
             {
                 Ok(page) => page,
                 Err(error) => {
                     self.trouble("read the log", &error);
+                    self.publish(&unsent).await;
+                    unsent.clear();
                     backoff.wait().await;
                     continue;
                 }
@@ -79,24 +85,31 @@ impl Relay {
             }
             let idle = page.entries.is_empty();
             let met_all = idle || page.to_end;
-            let published = held.take_in(page, &self.share);
+            unsent.extend(held.take_in(page, &self.share));
+            backoff.reset();
+            // Where much of the log is others', what stands between it goes together.
+            let most = self.settings.page();
+            if !met_all && unsent.len() < most && told_at.elapsed() < save_every {
+                continue;
+            }
             // Before it is published, which may take long: what is stored meanwhile is met later.
             if met_all {
                 self.share.met_all();
             }
-            self.publish(&published).await;
-            backoff.reset();
-            if !held.is_settled() && (idle && stopping || told_at.elapsed() >= save_every) {
-                self.tell(reader, &mut held).await;
+            self.publish(&unsent).await;
+            unsent.clear();
+            let is_at_rest = |held: &Held| held.is_settled() && left.is_empty();
+            if !is_at_rest(&held) && (idle && stopping || told_at.elapsed() >= save_every) {
+                self.tell(reader, &mut held, &left).await;
                 told_at = Instant::now();
             }
-            self.published.reached(held.read());
+            self.published.reached(&held.read().without(&left));
             if idle && stopping {
                 return;
             }
             if idle {
                 // With something to hear or to tell, the next look is when it is time to.
-                let next = if held.is_settled() {
+                let next = if is_at_rest(&held) {
                     poll
                 } else {
                     save_every.min(poll)
@@ -111,10 +124,10 @@ impl Relay {
     }
 
     /// Hears what others have published, publishes what they have not, and tells them.
-    async fn tell(&self, reader: &str, held: &mut Held) {
-        if !held.is_empty() {
+    async fn tell(&self, reader: &str, held: &mut Held, left: &Cursor) {
+        if !held.is_empty() || !left.is_empty() {
             match self.store.load_checkpoint(reader).await {
-                Ok(checkpoint) => held.told(&checkpoint),
+                Ok(checkpoint) => held.told(&checkpoint, &self.share),
                 Err(error) => return self.trouble("load the checkpoint", &error),
             }
             self.publish(&held.take_late()).await;
@@ -122,9 +135,7 @@ impl Relay {
         if held.is_news() {
             let checkpoint = held.checkpoint();
             match self.store.save_checkpoint(reader, &checkpoint).await {
-                // While something is held, the next look at what others say shows whether they keep it.
-                Ok(()) if held.is_empty() => held.told(&checkpoint),
-                Ok(()) => {}
+                Ok(()) => held.said(&checkpoint),
                 Err(error) => self.trouble("save the checkpoint", &error),
             }
         }

@@ -89,7 +89,7 @@ impl Service {
             health: Health::default(),
         };
         let (inbox, waiting) = Inbox::new();
-        let share = Share::default();
+        let share = Share::new(store.partitions());
         let publisher = bus.publisher();
         let mut handler = Handler::new(
             name.clone(),
@@ -129,7 +129,6 @@ impl Service {
             inbox.clone(),
             settings.max_batch,
             share.clone(),
-            store.partitions(),
             service.stop_intake.clone(),
         ));
         if let Some(publisher) = publisher {

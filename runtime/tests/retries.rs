@@ -94,7 +94,7 @@ async fn listed(
 ) -> Vec<ParkedSummary> {
     let arrives = async {
         loop {
-            match service.parked().page(None, 100) {
+            match service.parked().page(None, 100).await {
                 Some(list) if as_it_should_be(&list) => return list,
                 Some(_) | None => tokio::task::yield_now().await,
             }
@@ -258,9 +258,9 @@ async fn the_list_tells_what_is_parked_in_pages_and_is_rebuilt_when_it_is_lost()
     assert_eq!(list[0].first.type_name, "Escalate");
     assert_eq!(list[0].first.attempts, 1);
     let parked = service.parked();
-    assert_eq!(parked.page(None, 2).unwrap(), list[..2]);
-    assert_eq!(parked.page(Some("C"), 2).unwrap(), list[2..]);
-    assert_eq!(parked.page(Some("B"), 1).unwrap(), list[1..2]);
+    assert_eq!(parked.page(None, 2).await.unwrap(), list[..2]);
+    assert_eq!(parked.page(Some("C"), 2).await.unwrap(), list[2..]);
+    assert_eq!(parked.page(Some("B"), 1).await.unwrap(), list[1..2]);
 
     // Saved, and lost: it tells the same.
     stop(service, inbox).await;

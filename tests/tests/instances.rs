@@ -25,6 +25,24 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// How long shipments are started.
 const LONG: Duration = Duration::from_secs(5);
 
+/// Starts instances of services, and waits until all are ready.
+async fn start(services: impl Iterator<Item = &str>, settings: &[(&str, &str)]) -> Vec<Process> {
+    let mut processes: Vec<_> = services
+        .map(|name| Process::spawn(name, settings))
+        .collect();
+    join_all(processes.iter_mut().map(Process::ready)).await;
+    processes
+}
+
+/// Has them stop in good order.
+async fn stop(mut processes: Vec<Process>) {
+    processes.iter().for_each(Process::ask_to_stop);
+    for process in &mut processes {
+        let status = process.ended(PATIENCE).await;
+        assert!(status.success(), "{}: {status}", process.name());
+    }
+}
+
 #[tokio::test]
 async fn two_instances_of_each_service_say_nearly_everything_once() {
     let (database, host) = tokio::join!(database(), virtual_host());
@@ -37,9 +55,7 @@ async fn two_instances_of_each_service_say_nearly_everything_once() {
         ("carrier_stub.delay_ms", "50"),
         ("carrier_stub.books_late_after_ms", "200"),
     ];
-    let both = SERVICES.into_iter().chain(SERVICES);
-    let mut processes: Vec<_> = both.map(|name| Process::spawn(name, &settings)).collect();
-    join_all(processes.iter_mut().map(Process::ready)).await;
+    let processes = start(SERVICES.into_iter().chain(SERVICES), &settings).await;
     let keys = queues::keys();
     let (connection, mut messages) = queues::listen(host.url(), "longhaul.inputs", &keys).await;
 
@@ -54,11 +70,7 @@ async fn two_instances_of_each_service_say_nearly_everything_once() {
         ids.push(id);
     }
     client.finished(&ids, LIMIT).await;
-    processes.iter().for_each(Process::ask_to_stop);
-    for process in &mut processes {
-        let status = process.ended(PATIENCE).await;
-        assert!(status.success(), "{}: {status}", process.name());
-    }
+    stop(processes).await;
     let log = Log::Database(url.clone());
     assert_complete(&log.entries().await, ids.iter().map(String::as_str));
 
@@ -88,4 +100,34 @@ async fn two_instances_of_each_service_say_nearly_everything_once() {
         "{again} of {} came again",
         said.len()
     );
+}
+
+#[tokio::test]
+async fn instances_that_stood_by_go_on_with_what_those_that_crashed_had_begun() {
+    let (database, host) = tokio::join!(database(), virtual_host());
+    let url = database.url();
+    let settings = [
+        ("event_store.postgres.url", &*url),
+        ("bus.rabbitmq.url", host.url()),
+        ("carrier_stub.delay_ms", "300"),
+        ("carrier_stub.books_late_after_ms", "400"),
+    ];
+    let mut first = start(SERVICES.into_iter(), &settings).await;
+    let second = start(SERVICES.into_iter(), &settings).await;
+
+    // Only the first receive anything: they came first, and the second leave it to them.
+    let client = Client::of(&[first[0].url("")]);
+    let began = Instant::now();
+    let mut ids = Vec::new();
+    while began.elapsed() < LONG {
+        let id = format!("1OLD{}E{}", ids.len(), ids.len() % 4);
+        client.start(&id, ids.len()).await;
+        ids.push(id);
+    }
+    first.iter_mut().for_each(Process::kill9);
+    let client = Client::of(&[second[0].url("")]);
+    client.finished(&ids, LIMIT).await;
+    stop(second).await;
+    let log = Log::Database(url.clone());
+    assert_complete(&log.entries().await, ids.iter().map(String::as_str));
 }

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::held::MOST_HELD;
+use crate::paused::{MOMENT, SECOND, after};
 use crate::share::{MOST_STORED, PATIENCE};
 
 const SERVICE: ServiceName = ServiceName::new("tickets");
@@ -156,14 +157,6 @@ impl Ground {
             .unwrap()
     }
 }
-
-/// Lets time pass, which is not waited for.
-async fn after(time: Duration) {
-    tokio::time::sleep(time).await;
-}
-
-const MOMENT: Duration = Duration::from_millis(1);
-const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
 async fn what_an_instance_has_stored_it_publishes_at_once() {
@@ -403,4 +396,75 @@ async fn relays_at_rest_write_nothing() {
     let mut published = ground.published();
     published.sort();
     assert_eq!(published, ["a", "b", "c"]);
+}
+
+impl Ground {
+    /// An instance stores so many, a moment after the other, as the only one; their names.
+    async fn busy(&self, instance: &Instance, count: usize) -> Vec<String> {
+        let names: Vec<String> = (0..count).map(|nth| format!("e{nth}")).collect();
+        for name in &names {
+            self.store(Some(instance), &[name]).await;
+            after(MOMENT * 10).await;
+        }
+        names
+    }
+}
+
+impl Instance {
+    /// Whether it leaves the only partition in which anything is stored here to others.
+    fn leaves(&self, ground: &Ground) -> bool {
+        let partition = ground.store.partitions().of("A");
+        !self.published.cursor().unwrap().has(partition)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_get_on_with_is_not_followed_until_they_are_at_rest() {
+    let ground = Ground::new();
+    let (busy, idle) = (ground.instance().await, ground.instance().await);
+    let names = ground.busy(&busy, 500).await;
+    assert!(idle.leaves(&ground));
+    assert!(!busy.leaves(&ground));
+    assert_eq!(ground.published(), names);
+    after(SECOND * 3).await;
+    assert!(!idle.leaves(&ground));
+    let reached = idle.published.cursor().unwrap();
+    assert_eq!(ground.count_behind(&reached).await, 0);
+    assert!(ground.published().is_empty());
+    assert_eq!(ground.unpublished().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_it_stores_something_itself_it_follows_what_it_has_left() {
+    let ground = Ground::new();
+    let (busy, other) = (ground.instance().await, ground.instance().await);
+    ground.busy(&busy, 300).await;
+    assert!(other.leaves(&ground));
+    ground.published();
+    ground.store(Some(&other), &["its own"]).await;
+    after(MOMENT).await;
+    assert_eq!(ground.published(), ["its own"]);
+    let names = ground.busy(&busy, 200).await;
+    assert!(!other.leaves(&ground));
+    after(SECOND * 3).await;
+    assert_eq!(ground.published(), names, "each once");
+    assert_eq!(ground.unpublished().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_lost_of_who_crashes_and_was_left_alone_with_it() {
+    for latency_ms in [0, 30, 700] {
+        let mut ground = Ground::new();
+        ground.latency = MOMENT * latency_ms;
+        let (busy, idle) = (ground.instance().await, ground.instance().await);
+        let mut all = BTreeSet::from_iter(ground.busy(&busy, 777).await);
+        assert!(idle.leaves(&ground), "{latency_ms}");
+        // Some that nobody will publish but the other.
+        ground.store(Some(&busy), &["last"]).await;
+        all.insert("last".to_owned());
+        busy.running.abort();
+        after(SECOND * 6).await;
+        assert_eq!(BTreeSet::from_iter(ground.published()), all, "{latency_ms}");
+        assert_eq!(ground.unpublished().await, 0, "{latency_ms}");
+    }
 }

@@ -123,7 +123,7 @@ async fn list(
         }
         let behind = after_instance.filter(|_| after_service == Some(service));
         // One more than is told, to know whether there are more.
-        let page = listed.parked.page(behind, limit + 1 - parked.len());
+        let page = listed.parked.page(behind, limit + 1 - parked.len()).await;
         let page = page.ok_or_else(|| {
             Problem::unavailable(format!("{service} still reads what is parked from its log"))
         })?;
