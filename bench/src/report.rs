@@ -29,6 +29,10 @@ pub(crate) const MEMORY_MB: &str = "memoryMb";
 pub(crate) const EMPTY_PER_SECOND: &str = "emptyShipmentsPerSecond";
 pub(crate) const HALF_PER_SECOND: &str = "halfShipmentsPerSecond";
 
+/// Shipments a second of `throughput`, just before and just after what is held against it, on average: a machine may
+/// be a fifth slower some minutes later.
+pub(crate) const BESIDE_PER_SECOND: &str = "besideShipmentsPerSecond";
+
 /// What one scenario came to.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Outcome {

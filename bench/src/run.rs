@@ -16,7 +16,7 @@ use crate::arguments::Arguments;
 use crate::floor::{self, How};
 use crate::load::{self, APART_MS, Load, Loaded};
 use crate::machine::Machine;
-use crate::report::{MAX_MS, Outcome, Outcomes, Report};
+use crate::report::{BESIDE_PER_SECOND, MAX_MS, Outcome, Outcomes, PER_SECOND, Report};
 use crate::scenario::Scenario;
 use crate::site::Site;
 use crate::suite::Suite;
@@ -115,6 +115,19 @@ async fn measure(scenario: Scenario, arguments: &Arguments, place: &GroupPlace) 
     let suite = async |instances, settings, warm| {
         on_servers(arguments, &site, place, instances, settings, warm).await
     };
+    let beside = async |instances, warm| {
+        let before = usual(arguments, place, "before").await?;
+        let mut outcome = suite(instances, &[CARRIERS_AT_ONCE], warm).await?;
+        let after = usual(arguments, place, "after").await?;
+        let rates = [&before, &after].map(|it| it.figures.get(PER_SECOND));
+        if let [Some(before), Some(after)] = rates {
+            let average = f64::midpoint(*before, *after);
+            outcome.figures.insert(BESIDE_PER_SECOND, average);
+        }
+        outcome.faults.extend(before.faults);
+        outcome.faults.extend(after.faults);
+        anyhow::Ok(outcome)
+    };
     match scenario {
         Scenario::Floor => floor(TOGETHER, true).await,
         Scenario::FloorQuiet => floor(TOGETHER, false).await,
@@ -125,8 +138,8 @@ async fn measure(scenario: Scenario, arguments: &Arguments, place: &GroupPlace) 
             Ok(outcome)
         }
         Scenario::Delayed => suite(1, &[("carrier_stub.delay_ms", "500")], true).await,
-        Scenario::Fresh => suite(1, &[CARRIERS_AT_ONCE], false).await,
-        Scenario::TwoInstances => suite(2, &[CARRIERS_AT_ONCE], true).await,
+        Scenario::Fresh => beside(1, false).await,
+        Scenario::TwoInstances => beside(2, true).await,
         Scenario::Quiet => {
             let settings = [CARRIERS_AT_ONCE, ("bus.publish_events", "false")];
             suite(1, &settings, true).await
@@ -135,6 +148,16 @@ async fn measure(scenario: Scenario, arguments: &Arguments, place: &GroupPlace) 
         Scenario::Growth => growth::measure(arguments, &site, place).await,
         Scenario::Sqlite => bail!("it needs no servers"),
     }
+}
+
+/// What `throughput` comes to now, on servers of its own.
+async fn usual(arguments: &Arguments, place: &GroupPlace, name: &str) -> Result<Outcome> {
+    let site = Site::new(arguments.keep).await;
+    let place = GroupPlace {
+        folder: place.folder.join(name),
+        ..place.clone()
+    };
+    on_servers(arguments, &site, &place, 1, &[CARRIERS_AT_ONCE], true).await
 }
 
 /// The four services on the servers, under as much load as they take.

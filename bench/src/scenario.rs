@@ -13,9 +13,9 @@ pub(crate) enum Scenario {
     Throughput,
     /// The same with carriers that take half a second
     Delayed,
-    /// The same on a database that is new, and without anything before it
+    /// The services on a database that is new, and without anything before it; next to a warm one
     Fresh,
-    /// The same with two instances of each service
+    /// The services with two instances of each; next to one of each
     TwoInstances,
     /// The floor, with no events told to other programs
     FloorQuiet,

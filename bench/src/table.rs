@@ -127,7 +127,7 @@ fn shown(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{EMPTY_PER_SECOND, MEMORY_MB, Outcome, P50_MS};
+    use crate::report::{BESIDE_PER_SECOND, EMPTY_PER_SECOND, MEMORY_MB, Outcome, P50_MS};
 
     fn outcomes(figures: &[(Scenario, &'static str, f64)]) -> Outcomes {
         let mut outcomes = Outcomes::new();
@@ -156,6 +156,8 @@ mod tests {
             (Scenario::Latency, P50_MS, 12.34),
             (Scenario::Growth, PER_SECOND, 700.0),
             (Scenario::Growth, EMPTY_PER_SECOND, 1_000.0),
+            (Scenario::TwoInstances, PER_SECOND, 960.0),
+            (Scenario::TwoInstances, BESIDE_PER_SECOND, 1_000.0),
         ]);
         let table = table(&measured, 200_000);
         for expected in [
@@ -165,6 +167,7 @@ mod tests {
             "| memory of the four services at its peak | 300 MB | 120 MB | 306 MB | - | MISSED |",
             "| an unloaded domestic shipment, p50 | 60 ms | 25 ms | 12.3 ms | - | goal |",
             "| an unloaded domestic shipment, p99 | 150 ms | 60 ms | - | - | - |",
+            "| two instances of each against one | 95% | 100% | 96% | - | must |",
             "| with 200000 shipments stored against none | 80% | 95% | 70% | - | MISSED |",
         ] {
             let what = expected
