@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hdrhistogram::Histogram;
+use indicatif::ProgressBar;
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -75,6 +76,8 @@ struct Known {
     pending: HashMap<Id, Pending>,
     finishes: Finishes,
     series: Series,
+    /// How many have ended, for whoever looks on.
+    ended: ProgressBar,
 }
 
 #[derive(Debug)]
@@ -86,8 +89,10 @@ struct Pending {
 }
 
 impl Board {
-    pub(crate) fn begin(begin: Instant) -> Self {
+    /// With what is to show how many have ended.
+    pub(crate) fn begin(begin: Instant, ended: ProgressBar) -> Self {
         Self(Mutex::new(Known {
+            ended,
             pending: HashMap::new(),
             finishes: Finishes::default(),
             series: Series::begin(begin),
@@ -119,14 +124,13 @@ impl Board {
         self.known().pending.remove(&id);
     }
 
-    /// It was told that a shipment has ended; of others than those started here, nothing is kept. Answers
-    /// whether this was the end of one.
-    pub(crate) fn told(&self, id: Id, status: Status, at: Instant) -> bool {
+    /// It was told that a shipment has ended; of others than those started here, nothing is kept.
+    pub(crate) fn told(&self, id: Id, status: Status, at: Instant) {
         let mut known = self.known();
         if let Some(pending) = known.pending.get_mut(&id) {
             pending.told = Some((status, at));
         }
-        known.settle(id)
+        known.settle(id);
     }
 
     /// Whether nothing is waited for.
@@ -176,16 +180,16 @@ impl Board {
 
 impl Known {
     /// Counts a shipment that was accepted and has ended, and keeps it no longer.
-    fn settle(&mut self, id: Id) -> bool {
+    fn settle(&mut self, id: Id) {
         let Some(pending) = self.pending.get(&id) else {
-            return false;
+            return;
         };
         let (Some((status, at)), true) = (pending.told, pending.accepted) else {
-            return false;
+            return;
         };
         // A failure that is to be followed by its completion is not the end.
         if status == Status::Failed && Expected::of(id) == Expected::CompletedAfterFailure {
-            return false;
+            return;
         }
         let took = at.saturating_duration_since(pending.intended);
         self.pending.remove(&id);
@@ -195,11 +199,11 @@ impl Known {
         if !self.finish(id, status) {
             self.example(id);
         }
-        true
     }
 
     /// Counts an ending; whether it is the one that the id says.
     fn finish(&mut self, id: Id, status: Status) -> bool {
+        self.ended.inc(1);
         let expected = Expected::of(id);
         let finishes = &mut self.finishes;
         let as_expected = match status {
@@ -246,10 +250,16 @@ mod tests {
         Id::parse(&format!("AAAAAAAAAAA{last}")).unwrap()
     }
 
+    impl Board {
+        fn ended(&self) -> u64 {
+            self.known().ended.position()
+        }
+    }
+
     /// A board on which these were accepted.
     fn board(ids: &[Id]) -> (Board, Instant) {
         let begin = Instant::now();
-        let board = Board::begin(begin);
+        let board = Board::begin(begin, ProgressBar::hidden());
         for id in ids {
             board.sending(*id, begin);
             board.accepted(*id, begin, true);
@@ -260,11 +270,13 @@ mod tests {
     #[test]
     fn one_that_ends_before_its_acceptance_is_known_counts_once_it_is() {
         let begin = Instant::now();
-        let board = Board::begin(begin);
+        let board = Board::begin(begin, ProgressBar::hidden());
         board.sending(id('0'), begin);
-        assert!(!board.told(id('0'), Status::Completed, begin + Duration::from_secs(1)));
+        board.told(id('0'), Status::Completed, begin + Duration::from_secs(1));
+        assert_eq!(board.ended(), 0);
         board.accepted(id('0'), begin + Duration::from_secs(2), true);
         assert!(board.is_empty());
+        assert_eq!(board.ended(), 1);
         let (finishes, seconds) = board.results();
         assert_eq!((finishes.completed, finishes.unexpected), (1, 0));
         assert_eq!(finishes.time_to_finish.max() / 1_000_000, 1);
@@ -277,18 +289,21 @@ mod tests {
         board.sending(id('0'), now);
         board.refused(id('0'));
         assert!(board.is_empty());
-        assert!(!board.told(id('0'), Status::Completed, now));
+        board.told(id('0'), Status::Completed, now);
+        assert_eq!(board.ended(), 0);
         assert_eq!(board.results().0.completed, 0);
     }
 
     #[test]
     fn a_failure_that_is_to_be_completed_is_not_the_end() {
         let (board, now) = board(&[id('3')]);
-        assert!(!board.told(id('3'), Status::Failed, now));
+        board.told(id('3'), Status::Failed, now);
+        assert_eq!(board.ended(), 0);
         assert_eq!(board.unfinished(), [id('3')]);
-        assert!(board.told(id('3'), Status::Completed, now));
+        board.told(id('3'), Status::Completed, now);
         // Told again.
-        assert!(!board.told(id('3'), Status::Completed, now));
+        board.told(id('3'), Status::Completed, now);
+        assert_eq!(board.ended(), 1);
         let finishes = board.results().0;
         assert_eq!((finishes.completed, finishes.failed), (1, 0));
     }
@@ -315,6 +330,7 @@ mod tests {
         board.asked(id('4'), Err("timed out".to_owned()));
         board.asked(id('5'), Ok(Status::Completed));
         assert!(board.is_empty());
+        assert_eq!(board.ended(), 2);
         let finishes = board.results().0;
         assert_eq!((finishes.still_running, finishes.not_told), (1, 2));
         assert_eq!((finishes.failed, finishes.unexpected), (1, 1));

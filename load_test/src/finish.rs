@@ -15,7 +15,6 @@ use crate::board::{Board, Status};
 use crate::endings::Endings;
 use crate::ids::Id;
 use crate::measure::{Causes, count};
-use crate::progress::Progress;
 use crate::refusal::{Pause, Refusal};
 
 /// The time between two looks at the list: endings are told together, and no more than so much late.
@@ -41,7 +40,6 @@ pub(crate) async fn watch(
     arguments: &Arguments,
     started: &CancellationToken,
     stop: &CancellationToken,
-    progress: &Progress,
 ) -> Following {
     let mut following = Following::default();
     let all_told = async {
@@ -52,12 +50,11 @@ pub(crate) async fn watch(
                 Ok(told) => {
                     pause = Pause::default();
                     let now = Instant::now();
-                    let ids = told
-                        .iter()
-                        .map(|it| (Id::parse(&it.shipment_id), it.status));
-                    let ended = ids
-                        .filter(|(id, status)| id.is_some_and(|id| board.told(id, *status, now)));
-                    progress.finishes.inc(ended.count() as u64);
+                    for it in &told {
+                        if let Some(id) = Id::parse(&it.shipment_id) {
+                            board.told(id, it.status, now);
+                        }
+                    }
                     if started.is_cancelled() && board.is_empty() {
                         return;
                     }

@@ -52,7 +52,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     };
     let progress = Progress::new(&arguments);
     let measured = run(&client, &arguments, endings, &stop, &progress).await;
-    progress.clear();
+    progress.clear().await;
 
     let report = Report::new(&arguments, measured, stop.is_cancelled());
     print!("{report}");
@@ -96,7 +96,7 @@ async fn run(
     progress: &Progress,
 ) -> Measured {
     let begin = Instant::now();
-    let board = Arc::new(Board::begin(begin));
+    let board = Arc::new(Board::begin(begin, progress.finishes.clone()));
     let (started, over) = (CancellationToken::new(), CancellationToken::new());
     let starting = async {
         let starts = load::start_all(client, arguments, begin, &board, stop, progress).await;
@@ -110,7 +110,7 @@ async fn run(
                 None
             }
             Some(endings) => {
-                let watch = finish::watch(endings, &board, arguments, &started, stop, progress);
+                let watch = finish::watch(endings, &board, arguments, &started, stop);
                 Some(watch.await)
             }
         };

@@ -54,9 +54,11 @@ impl Progress {
     }
 
     /// Takes the bars away, so that the report follows the prompt; or writes the last line.
-    pub(crate) fn clear(&self) {
-        if let Some(lines) = &self.lines {
+    pub(crate) async fn clear(self) {
+        if let Some(lines) = self.lines {
             lines.abort();
+            // One that is being written comes before the last.
+            lines.await.ok();
             let last = line(self.begin.elapsed(), &self.starts, &self.finishes);
             eprintln!("{last}");
         }

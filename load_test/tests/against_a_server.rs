@@ -27,6 +27,8 @@ struct Behaviour {
     /// Given how often the shipment was posted before.
     start: fn(u32) -> StatusCode,
     start_takes: Duration,
+    /// How long the answer to a start stays away when the shipment has ended.
+    answer_takes: Duration,
     /// What the list of endings tells of a shipment that was accepted, in order.
     tells: fn(&str) -> &'static [&'static str],
     /// What is answered to whoever asks for the shipment itself.
@@ -38,6 +40,7 @@ struct Behaviour {
 const GOOD: Behaviour = Behaviour {
     start: |_| StatusCode::ACCEPTED,
     start_takes: Duration::ZERO,
+    answer_takes: Duration::ZERO,
     tells: as_the_id_says,
     status: |_| "running",
     list: |_| StatusCode::OK,
@@ -120,6 +123,7 @@ async fn answer_post(
         let ends = ends.map(|end| (id.clone(), *end));
         shared.told.send_modify(|told| told.extend(ends));
     }
+    tokio::time::sleep(shared.behaviour.answer_takes).await;
     (status, Json(json!({ "shipmentId": id })))
 }
 
@@ -542,6 +546,20 @@ async fn without_a_terminal_progress_is_told_in_lines() {
         "{}",
         run.errors
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_to_have_ended_before_the_start_is_answered_has_finished() {
+    let server = Server::start(Behaviour {
+        answer_takes: Duration::from_millis(300),
+        ..GOOD
+    })
+    .await;
+    let run = server.run("--workers 1 --shipments 4 --delay-ms 1").await;
+    run.assert_code(0);
+    assert_eq!(run.report["finishes"]["completed"], 4);
+    let last = run.errors.lines().last().unwrap();
+    assert!(last.ends_with("s: 4 of 4 started, 4 finished"), "{last}");
 }
 
 #[cfg(target_os = "linux")]
