@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use kernel::{
     Arrival, Backoff, Content, Instance, NewRecord, Outcome, PARKED_INPUT_RETRY, Registry,
 };
-use tracing::{Span, debug, error, error_span, info, warn};
+use tracing::{Level, Span, debug, enabled, error, error_span, info, warn};
 
 use crate::care::Care;
 use crate::codec::{self, Cause};
@@ -47,7 +47,7 @@ impl<S> Loaded<S> {
     }
 }
 
-/// What it takes to decide the inputs of one instance, and the entries so far.
+/// What it takes to decide an input of an instance, and the entries of those before it.
 pub(crate) struct Decision<'a, P: Runnable> {
     pub(crate) service: &'a str,
     pub(crate) registry: &'a Registry<P>,
@@ -55,10 +55,11 @@ pub(crate) struct Decision<'a, P: Runnable> {
     pub(crate) stream: &'a StreamName,
     pub(crate) retries: Backoff,
     pub(crate) care: &'a Care,
+    pub(crate) input: &'a Input,
     /// How many entries the stream has.
     pub(crate) stored: u64,
     pub(crate) loaded: &'a mut Loaded<P::State>,
-    pub(crate) entries: Vec<NewEntry>,
+    pub(crate) entries: &'a mut Vec<NewEntry>,
 }
 
 /// An input, opened: what the kernel is asked, and what its records have in common.
@@ -151,11 +152,8 @@ impl<'a, I: MessageSet> Opened<'a, I> {
 const MOST_AT_ONCE_BYTES: usize = 128 * 1024;
 
 impl<P: Runnable> Decision<'_, P> {
-    /// Decides one input.
-    pub(crate) fn decide(&mut self, input: &Input) -> Handled {
-        let span = span(self.service, input);
-        let _entered = span.enter();
-        match input {
+    pub(crate) fn decide(mut self) -> Handled {
+        match self.input {
             Input::Message(message) => {
                 let mut opened = Opened::message(message);
                 match self.care {
@@ -210,15 +208,18 @@ impl<P: Runnable> Decision<'_, P> {
         let before = self.entries.len();
         self.encode(outcome.into_records(), &cause, now);
         match &handled {
-            Handled::Decided => {
+            Handled::Decided if enabled!(Level::DEBUG) => {
                 let names = self.entries[before..].iter().map(|e| e.type_name.as_str());
-                debug!(decided = names.collect::<Vec<_>>().join(", "), "decided");
+                let names = names.collect::<Vec<_>>().join(", ");
+                self.tell(|| debug!(decided = names, "decided"));
             }
-            Handled::Refused(refusal) => info!(%refusal, "refused"),
+            Handled::Duplicate if enabled!(Level::DEBUG) => self.tell(|| debug!("handled before")),
+            Handled::Refused(refusal) => self.tell(|| info!(%refusal, "refused")),
             Handled::Parked => self.tell_parked(),
-            Handled::Duplicate | Handled::Redriven { .. } | Handled::NotDiscarded(_) => {
-                debug!("handled before");
-            }
+            Handled::Decided
+            | Handled::Duplicate
+            | Handled::Redriven { .. }
+            | Handled::NotDiscarded(_) => {}
         }
         handled
     }
@@ -262,7 +263,7 @@ impl<P: Runnable> Decision<'_, P> {
             }
         }
         let remaining = self.loaded.instance.parked().len();
-        info!(handled, remaining, "tried again what was parked");
+        self.tell(|| info!(handled, remaining, "tried again what was parked"));
         Handled::Redriven {
             handled,
             remaining,
@@ -287,13 +288,14 @@ impl<P: Runnable> Decision<'_, P> {
                 .discard_parked(instance, input_id.uuid(), &first.content, now);
         match discarded {
             Ok(record) => {
-                warn!(%input_id, actor = actor.map(Actor::as_str), "given up by a person");
+                let by = actor.map(Actor::as_str);
+                self.tell(|| warn!(%input_id, actor = by, "given up by a person"));
                 cause.actor = actor;
                 self.encode(vec![record], &cause, now);
                 self.redrive(request_id, actor)
             }
             Err(refused) => {
-                info!(%input_id, %refused, "not given up");
+                self.tell(|| info!(%input_id, %refused, "not given up"));
                 Handled::NotDiscarded(refused)
             }
         }
@@ -308,21 +310,27 @@ impl<P: Runnable> Decision<'_, P> {
     fn tell_parked(&self) {
         let parked = self.loaded.instance.parked();
         let reason = parked.back().map(|parked| parked.reason.as_str());
-        match self.next_retry() {
+        self.tell(|| match self.next_retry() {
             _ if parked.len() > 1 => info!(reason, "parked behind another"),
             Some(next) => warn!(reason, %next, "parked: it is tried again"),
             None => error!(reason, "parked: it waits for a person"),
-        }
+        });
     }
 
     /// Says that a parked input still cannot be decided: as an error once, when nothing but a person will
     /// have it tried again.
     fn tell_retried(&self, input_id: MessageId, reason: &str, automatic: bool) {
-        match self.next_retry() {
+        self.tell(|| match self.next_retry() {
             Some(next) => warn!(%input_id, reason, %next, "still parked: it is tried again"),
             None if automatic => error!(%input_id, reason, "still parked: it waits for a person"),
             None => warn!(%input_id, reason, "still parked: it waits for a person"),
-        }
+        });
+    }
+
+    /// Logs with what the input is. Most have nothing to tell unless everything is told, and to write down what
+    /// an input is would take a thirtieth of all that is done for it.
+    fn tell(&self, what: impl FnOnce()) {
+        span(self.service, self.input).in_scope(what);
     }
 
     /// Turns records into entries. The instance has moved on by them already.
@@ -347,7 +355,7 @@ impl<P: Runnable> Decision<'_, P> {
                 Ok(entry) => self.entries.push(entry),
                 // No message of ours fails to be written as JSON; were it to, the append would be
                 // short, its expected version wrong, and nothing would be stored.
-                Err(error) => error!(%error, "a decision cannot be written as JSON"),
+                Err(error) => self.tell(|| error!(%error, "a decision cannot be written as JSON")),
             }
         }
     }

@@ -315,23 +315,25 @@ impl<P: Runnable> Handler<P> {
 
     /// Decides the inputs of one instance.
     fn plan(&self, group: Group, mut loaded: Loaded<P::State>) -> Planned<P::State> {
-        let mut decision = Decision {
-            service: self.service.as_str(),
-            registry: &self.registry,
-            clock: &*self.clock,
-            stream: &group.stream,
-            retries: self.retries,
-            care: &group.care,
-            stored: loaded.instance.version(),
-            loaded: &mut loaded,
-            entries: Vec::new(),
+        let stored = loaded.instance.version();
+        let mut entries = Vec::new();
+        let mut decide = |input| {
+            let decision = Decision {
+                service: self.service.as_str(),
+                registry: &self.registry,
+                clock: &*self.clock,
+                stream: &group.stream,
+                retries: self.retries,
+                care: &group.care,
+                input,
+                stored,
+                loaded: &mut loaded,
+                entries: &mut entries,
+            };
+            decision.decide()
         };
-        let handled = group
-            .inputs
-            .iter()
-            .map(|(_, input)| decision.decide(input))
-            .collect();
-        let entries = decision.entries;
+        let handled = group.inputs.iter().map(|(_, input)| decide(input));
+        let handled = handled.collect();
         Planned {
             group,
             loaded,
