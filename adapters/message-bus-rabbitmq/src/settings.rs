@@ -11,7 +11,8 @@ use serde::Deserialize;
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// `amqp://user:password@host:port/virtual-host`, or `amqps://` for TLS. A `heartbeat` (in
-    /// seconds) may follow as a query parameter.
+    /// seconds) and a `frame_max` (in bytes; each connection takes 64 times as much) may follow as query
+    /// parameters.
     pub url: SecretString,
     /// With `amqps://`: a PEM file of certificates that are trusted beside those that the platform
     /// trusts.

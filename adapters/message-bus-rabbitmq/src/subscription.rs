@@ -70,6 +70,9 @@ impl RabbitMqSubscription {
     }
 
     fn lost(&mut self, end: &SessionEnd) {
+        if let SessionEnd::Broken(error) = end {
+            self.connector.broke_off(error);
+        }
         // A broker that lets us in and throws us out at once is failing all the same.
         let pause = match &self.link {
             Link::Open(session) if session.began().elapsed() > self.reconnect_max => {
