@@ -134,3 +134,23 @@ async fn within<T>(
         ))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_file_of_migrations_is_applied() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+        let files = std::fs::read_dir(folder).unwrap();
+        let files: BTreeSet<_> = files
+            .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
+            .collect();
+        let migrator = migrator();
+        let applied = migrator.iter().map(|it| it.sql.clone().into_owned());
+        assert_eq!(applied.collect::<BTreeSet<_>>(), files);
+    }
+}

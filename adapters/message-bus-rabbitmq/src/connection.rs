@@ -21,7 +21,7 @@ use crate::tls::{self, Tls};
 const HEARTBEAT_SECONDS: u16 = 10;
 
 /// The largest frame, in bytes, when the URL does not say. The client keeps room for 32 frames each way, and writes on
-/// all of it at once: 8 MiB for each connection with what a broker proposes (128 KiB), more than a service has else.
+/// all of it at once: 8 MiB for each connection with what a broker proposes (128 KiB), and a service has two.
 /// What is larger goes in several frames.
 const FRAME_BYTES: u32 = 32 * 1024;
 
